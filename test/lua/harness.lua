@@ -84,9 +84,10 @@ local function here()
   return ""
 end
 
---- Fail the test now, whatever catches the error that is raised.
+--- Fail the test now, whatever catches the error that is raised. A driver
+-- that runs one body many times says which one by setting `t.label`.
 function t.fail(msg)
-  local text = here() .. msg
+  local text = here() .. (t.label and t.label .. ": " or "") .. msg
   if current then current.failures[#current.failures + 1] = text end
   error(text, 0)
 end
@@ -134,7 +135,7 @@ end
 local function run_test(test)
   local record = {failures = {}}
   local opts, before, held = test.opts, globals(), counts()
-  current = record
+  current, t.label = record, nil
   set_seed(t.seed)
   local ok, err
   if opts.plain then
