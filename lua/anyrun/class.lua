@@ -1,0 +1,74 @@
+--- Classes: a table that is at the same time the metatable of its instances.
+-- Raw in every class: `__name`, `name`, `class`, `base`, `__index`, and all
+-- metamethods of the base, so that neither C nor Lua has to walk the chain to
+-- find one. `Class(...)` makes an instance and calls `Class._init(self, ...)`.
+
+local getmetatable, rawget, setmetatable = getmetatable, rawget, setmetatable
+local type = type
+
+---@class anyrun.class
+local class = {}
+
+-- Set anew in every class, hence never taken over from the base.
+local OWN = { __index = true, __name = true }
+
+local function construct(cls, ...)
+  local self = setmetatable({}, cls)
+  local init = cls._init
+  if init then init(self, ...) end
+  return self
+end
+
+local function default_tostring(self)
+  return ("<%s: %p>"):format(self.name or "object", self)
+end
+
+--- Makes a class.
+---@param name string shown by `tostring` and in messages
+---@param base? table the class it extends
+---@return table class
+---Checkpoint: never.
+---@usage local Event = class.new("Event")
+function class.new(name, base)
+  local cls = { __tostring = default_tostring }
+  if base then
+    for key, value in next, base do
+      if type(key) == "string" and key:find("^__") and not OWN[key] then
+        cls[key] = value
+      end
+    end
+  end
+  cls.__name, cls.name, cls.class, cls.base = name, name, cls, base
+  cls.__index = cls
+  return setmetatable(cls, { __index = base, __call = construct })
+end
+
+--- Whether `value` is an instance of `cls` or of a class that extends it.
+---@param value any
+---@param cls table
+---@return boolean
+---Checkpoint: never.
+---@usage if class.is(value, Event) then value:set() end
+function class.is(value, cls)
+  if type(value) ~= "table" then return false end
+  return class.extends(getmetatable(value), cls)
+end
+
+--- Whether the class `cls` is `other` or extends it. A class may name a
+--- second base in its field `also`.
+---@param cls any
+---@param other table
+---@return boolean
+---Checkpoint: never.
+---@usage assert(class.extends(errors.TimeoutError, errors.OSError))
+function class.extends(cls, other)
+  while type(cls) == "table" do
+    if cls == other then return true end
+    local also = rawget(cls, "also")
+    if also and class.extends(also, other) then return true end
+    cls = rawget(cls, "base")
+  end
+  return false
+end
+
+return class
