@@ -91,9 +91,7 @@ ar_err ar_heap_reserve(ar_heap *h, size_t n) {
   if (n > SIZE_MAX / 2 / sizeof(ar_heap_entry))
     return AR_ENOMEM;
   while (capacity < n)
-    capacity *= 2;
-  if (capacity > SIZE_MAX / sizeof(ar_heap_entry))
-    return AR_ENOMEM;
+    capacity *= 2; /* ends below 2 * n, so its bytes fit into a size_t */
   grown = ar_mem_realloc(h->entries, h->capacity * sizeof(ar_heap_entry),
                          capacity * sizeof(ar_heap_entry));
   if (grown == NULL)

@@ -4,8 +4,6 @@
  * gives the all-zero state, which would never leave zero.
  */
 
-#define _DEFAULT_SOURCE /* getentropy */
-
 #include "base/rand.h"
 
 #include <unistd.h>
