@@ -1,0 +1,69 @@
+/*
+ * A whole run.
+ */
+
+#include "backend/run.h"
+
+#include "base/rand.h"
+
+/* Where trio's clocks start, in seconds: far enough from zero and from each
+ * other that nobody takes two of them for one. */
+#define SHIFT_LEAST 10000.0
+#define SHIFT_MOST 200000.0
+
+ar_err ar_run_open(ar_run *r, const ar_backend *backend, bool fast,
+                   ar_clock *clock) {
+  const ar_policy *policy = fast ? backend->fast : backend->policy;
+  ar_rand rand;
+  ar_time offset = 0;
+  ar_err err;
+  r->opened = false;
+  r->winding = false;
+  r->stop = false;
+  r->backend = backend;
+  err = ar_loop_new(&r->loop);
+  if (err != 0) return err;
+  ar_rand_seed(&rand, ar_rand_entropy());
+  if (policy->shifts_clock)
+    offset = ar_time_of_seconds(
+        SHIFT_LEAST + ar_rand_double(&rand) * (SHIFT_MOST - SHIFT_LEAST));
+  ar_clock_init_system(&r->clock, offset);
+  ar_sched_init(&r->sched, policy, r->loop,
+                clock != NULL ? clock : &r->clock);
+  r->sched.rand = rand;
+  r->sched.poll_every = fast ? backend->fast_poll_every : backend->poll_every;
+  r->sched.until_poll = r->sched.poll_every;
+  r->opened = true;
+  return 0;
+}
+
+void ar_run_main(ar_run *r, ar_task *main) {
+  r->sched.main = main;
+  r->winding = false;
+  r->stop = false;
+}
+
+static bool is_over(void *arg) {
+  const ar_run *r = arg;
+  if (r->winding) return ar_list_is_empty(&r->sched.living);
+  return r->stop || r->sched.main->state == AR_TASK_DONE;
+}
+
+ar_run_end ar_run_drive(ar_run *r) {
+  return ar_sched_run(&r->sched, is_over, r);
+}
+
+void ar_run_wind_down(ar_run *r) {
+  r->winding = true;
+  r->sched.policy->main_done(&r->sched);
+}
+
+unsigned ar_run_close(ar_run *r) {
+  unsigned left;
+  if (!r->opened) return 0;
+  r->opened = false;
+  ar_sched_close(&r->sched);
+  left = ar_loop_free(r->loop);
+  r->loop = NULL;
+  return left;
+}

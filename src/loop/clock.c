@@ -1,0 +1,44 @@
+/*
+** clock.c - what time it is for a run.
+*/
+#include "loop/clock.h"
+
+#include <math.h>
+#include <time.h>
+
+ar_time ar_clock_monotonic(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (ar_time)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static ar_time system_now(ar_clock *clock) {
+  return ar_clock_monotonic() + clock->offset;
+}
+
+static ar_time system_to_sleep(ar_clock *clock, ar_time deadline) {
+  ar_time now = system_now(clock);
+  if (deadline == AR_TIME_MAX) return AR_TIME_MAX;
+  return deadline > now ? deadline - now : 0;
+}
+
+void ar_clock_init_system(ar_clock *clock, ar_time offset) {
+  clock->now = system_now;
+  clock->to_sleep = system_to_sleep;
+  clock->threshold = NULL;
+  clock->jump = NULL;
+  clock->offset = offset;
+}
+
+ar_time ar_time_of_seconds(double seconds) {
+  double ns = seconds * 1e9;
+  if (isnan(ns) || ns >= 9.2e18) return AR_TIME_MAX;
+  if (ns <= -9.2e18) return -AR_TIME_MAX;
+  return (ar_time)ns;
+}
+
+double ar_time_to_seconds(ar_time time) {
+  if (time == AR_TIME_MAX) return HUGE_VAL;
+  if (time <= -AR_TIME_MAX) return -HUGE_VAL;
+  return (double)time / 1e9;
+}

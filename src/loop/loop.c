@@ -1,0 +1,105 @@
+/*
+** loop.c - one turn of libuv with a time limit.
+*/
+#include "loop/loop.h"
+
+#include <uv.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+struct ar_loop {
+  uv_loop_t uv;
+  uv_timer_t limit; /* ends a wait; active only inside ar_loop_wait */
+  uv_async_t wake;  /* unreferenced except inside ar_loop_wait */
+};
+
+/* The numbers of err.def are libuv's on this system. */
+_Static_assert((int)AR_ECANCELED == (int)UV_ECANCELED, "err.def and libuv disagree");
+_Static_assert((int)AR_ENOMEM == (int)UV_ENOMEM, "err.def and libuv disagree");
+_Static_assert((int)AR_EOF == (int)UV_EOF, "err.def and libuv disagree");
+
+static void on_wake(uv_async_t *wake) {
+  (void)wake; /* its arrival is all it says */
+}
+
+static void on_limit(uv_timer_t *limit) {
+  (void)limit;
+}
+
+ar_err ar_loop_new(ar_loop **out) {
+  ar_err err;
+  ar_loop *loop = ar_mem_zalloc(sizeof *loop);
+  if (loop == NULL) return AR_ENOMEM;
+  err = uv_loop_init(&loop->uv);
+  if (err != 0) goto free_memory;
+  err = uv_async_init(&loop->uv, &loop->wake, on_wake);
+  if (err != 0) goto close_loop;
+  uv_unref((uv_handle_t *)&loop->wake);
+  (void)uv_timer_init(&loop->uv, &loop->limit); /* cannot fail */
+  *out = loop;
+  return 0;
+close_loop:
+  (void)uv_loop_close(&loop->uv);
+free_memory:
+  ar_mem_free(loop, sizeof *loop);
+  return err;
+}
+
+typedef struct {
+  ar_loop *loop;
+  unsigned others;
+} leftovers;
+
+static void close_one(uv_handle_t *handle, void *arg) {
+  leftovers *left = arg;
+  if (uv_is_closing(handle)) return;
+  if (handle != (uv_handle_t *)&left->loop->wake &&
+      handle != (uv_handle_t *)&left->loop->limit)
+    left->others++;
+  uv_close(handle, NULL);
+}
+
+unsigned ar_loop_free(ar_loop *loop) {
+  leftovers left = {loop, 0};
+  uv_walk(&loop->uv, close_one, &left);
+  while (uv_loop_close(&loop->uv) == UV_EBUSY)
+    (void)uv_run(&loop->uv, UV_RUN_ONCE); /* let close callbacks run */
+  ar_mem_free(loop, sizeof *loop);
+  return left.others;
+}
+
+bool ar_loop_is_alive(const ar_loop *loop) {
+  return uv_loop_alive(&loop->uv) != 0;
+}
+
+void ar_loop_poll(ar_loop *loop) {
+  (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+}
+
+void ar_loop_wait(ar_loop *loop, ar_time timeout) {
+  if (timeout <= 0) {
+    ar_loop_poll(loop);
+    return;
+  }
+  if (timeout != AR_TIME_MAX) {
+    /* libuv counts whole milliseconds: round up, so as never to wake before
+    ** the deadline and then spin until it has come. */
+    uint64_t ms = ((uint64_t)timeout + 999999) / 1000000;
+    uv_update_time(&loop->uv);
+    (void)uv_timer_start(&loop->limit, on_limit, ms, 0);
+  }
+  /* Without a referenced handle uv_run would return instead of waiting. */
+  uv_ref((uv_handle_t *)&loop->wake);
+  (void)uv_run(&loop->uv, UV_RUN_ONCE);
+  uv_unref((uv_handle_t *)&loop->wake);
+  (void)uv_timer_stop(&loop->limit);
+}
+
+void ar_loop_wake(ar_loop *loop) {
+  (void)uv_async_send(&loop->wake);
+}
+
+struct uv_loop_s *ar_loop_uv(ar_loop *loop) {
+  return &loop->uv;
+}

@@ -1,0 +1,67 @@
+/*
+ * A parking lot.
+ */
+
+#include "sched/lot.h"
+
+void ar_lot_init(ar_lot *lot, const char *kind) {
+  ar_list_init(&lot->places);
+  lot->n_parked = 0;
+  lot->kind = kind;
+}
+
+void ar_place_init(ar_place *p, ar_task *task) {
+  ar_link_init(&p->link);
+  p->task = task;
+  p->lot = NULL;
+}
+
+static void stand_in(ar_lot *lot, ar_place *p) {
+  p->lot = lot;
+  ar_list_push(&lot->places, &p->link);
+  lot->n_parked++;
+}
+
+void ar_lot_park(ar_lot *lot, ar_place *p, ar_abort_fn *abort) {
+  AR_ASSERT(p->lot == NULL);
+  stand_in(lot, p);
+  ar_task_park(p->task, lot->kind, lot, abort);
+}
+
+void ar_place_leave(ar_place *p) {
+  if (p->lot == NULL) return;
+  ar_list_remove(&p->link);
+  p->lot->n_parked--;
+  p->lot = NULL;
+}
+
+ar_place *ar_lot_take(ar_lot *lot) {
+  ar_link *first = ar_list_first(&lot->places);
+  ar_place *p;
+  if (first == NULL) return NULL;
+  p = ar_container_of(first, ar_place, link);
+  ar_place_leave(p);
+  return p;
+}
+
+size_t ar_lot_unpark(ar_lot *lot, size_t n, ar_err err) {
+  size_t woken = 0;
+  ar_place *p;
+  while (woken < n && (p = ar_lot_take(lot)) != NULL) {
+    ar_task_wake(p->task, err);
+    woken++;
+  }
+  return woken;
+}
+
+size_t ar_lot_repark(ar_lot *lot, ar_lot *to, size_t n) {
+  size_t moved = 0;
+  ar_place *p;
+  while (moved < n && (p = ar_lot_take(lot)) != NULL) {
+    stand_in(to, p);
+    p->task->wait.kind = to->kind;
+    p->task->wait.object = to;
+    moved++;
+  }
+  return moved;
+}

@@ -1,0 +1,203 @@
+/*
+ * A task.
+ */
+
+#include "sched/task.h"
+
+#include "base/err.h"
+#include "sched/group.h"
+#include "sched/policy.h"
+#include "sched/sched.h"
+
+/* A sleep is over. */
+static void on_due(ar_deadline *due) {
+  ar_task *t = ar_container_of(due, ar_task, due);
+  ar_task_wake(t, 0);
+}
+
+void ar_task_init(ar_task *t, ar_sched *sched, void (*step)(ar_job *)) {
+  ar_link_init(&t->job.ready);
+  t->job.step = step;
+  t->job.id = sched->next_id++;
+  t->sched = sched;
+  t->state = AR_TASK_NEW;
+  t->woken = 0;
+  t->cause = AR_CAUSE_NONE;
+  t->asked = 0;
+  t->system = false;
+  t->patient = false;
+  t->must_cancel = false;
+  t->interrupted = false;
+  t->cancelling = 0;
+  t->abort = NULL;
+  t->wait.kind = NULL;
+  t->wait.object = NULL;
+  t->wait.since = 0;
+  t->scope = NULL;
+  ar_link_init(&t->in_scope);
+  ar_link_init(&t->in_living);
+  t->group = NULL;
+  ar_link_init(&t->in_group);
+  ar_deadline_init(&t->due, on_due);
+  ar_scope_init(&t->own);
+}
+
+void ar_task_spawn(ar_task *t, ar_scope *scope) {
+  ar_sched *s = t->sched;
+  AR_ASSERT(t->state == AR_TASK_NEW);
+  ar_scope_attach(&t->own, scope, t);
+  t->scope = &t->own;
+  ar_list_push(&t->own.tasks, &t->in_scope);
+  ar_list_push(&s->living, &t->in_living);
+  s->n_living++;
+  ar_sched_queue(s, &t->job);
+  AR_INSTRUMENT(s, task_spawned, t, 0);
+  AR_INSTRUMENT(s, task_scheduled, t, 0);
+}
+
+ar_cause ar_task_begin(ar_task *t) {
+  ar_moment moment =
+      t->state == AR_TASK_NEW ? AR_MOMENT_FIRST : AR_MOMENT_WOKEN;
+  AR_ASSERT(t->state == AR_TASK_NEW || t->state == AR_TASK_READY);
+  t->sched->current = t;
+  t->state = AR_TASK_RUNNING;
+  if (AR_UNLIKELY(t->must_cancel)) {
+    ar_cause cause = t->sched->policy->deliver(t, moment);
+    if (cause == AR_CAUSE_NATIVE) {
+      t->must_cancel = false;
+      t->woken = AR_ECANCELED;
+      t->cause = cause;
+      return cause;
+    }
+  }
+  return AR_CAUSE_NONE;
+}
+
+static void make_ready(ar_task *t) {
+  t->state = AR_TASK_READY;
+  ar_sched_queue(t->sched, &t->job);
+  AR_INSTRUMENT(t->sched, task_scheduled, t, 0);
+}
+
+void ar_task_yield(ar_task *t) {
+  AR_ASSERT(t->state == AR_TASK_RUNNING);
+  t->woken = 0;
+  t->cause = AR_CAUSE_NONE;
+  make_ready(t);
+}
+
+void ar_task_park(ar_task *t, const char *kind, const void *object,
+                  ar_abort_fn *abort) {
+  AR_ASSERT(t->state == AR_TASK_RUNNING);
+  t->state = AR_TASK_PARKED;
+  t->woken = 0;
+  t->cause = AR_CAUSE_NONE;
+  t->asked = 0;
+  t->abort = abort;
+  t->wait.kind = kind;
+  t->wait.object = object;
+  t->wait.since = t->sched->seen;
+  if (AR_UNLIKELY(t->scope->effective || t->must_cancel || t->interrupted))
+    ar_task_deliver(t);
+}
+
+void ar_task_wake(ar_task *t, ar_err err) {
+  AR_ASSERT(t->state == AR_TASK_PARKED);
+  if (ar_deadline_is_set(&t->due)) ar_deadline_unset(t->sched, &t->due);
+  if (t->patient) {
+    t->patient = false;
+    t->sched->n_patient--;
+  }
+  t->woken = err;
+  t->abort = NULL;
+  make_ready(t);
+}
+
+/* The delivery went through: it is not pending any more, unless it is a
+ * scope's, whose state goes on. */
+static void delivered(ar_task *t, ar_cause cause) {
+  if (cause == AR_CAUSE_NATIVE) t->must_cancel = false;
+  if (cause == AR_CAUSE_INTERRUPT) t->interrupted = false;
+  if (cause == AR_CAUSE_SCOPE && t->sched->policy->counts) {
+    ar_scope *origin = ar_scope_cause(t->scope);
+    t->cancelling++;
+    if (origin != NULL && origin->host == t) origin->debt++;
+  }
+}
+
+void ar_task_deliver(ar_task *t) {
+  ar_cause cause;
+  if (t->state != AR_TASK_PARKED || t->abort == NULL) return;
+  cause = t->sched->policy->deliver(t, AR_MOMENT_PARKED);
+  if (cause == AR_CAUSE_NONE) return;
+  /* A native request is handed on each time it is made: the task that is
+   * awaited may have swallowed the last one. */
+  if ((t->asked & cause) != 0 && cause != AR_CAUSE_NATIVE) return;
+  t->asked |= (unsigned char)cause;
+  t->cause = cause;
+  delivered(t, cause);
+  if (t->abort(t, cause) == AR_ABORTED) ar_task_wake(t, AR_ECANCELED);
+}
+
+ar_cause ar_task_pending(const ar_task *t) {
+  if (!t->scope->effective && !t->must_cancel && !t->interrupted)
+    return AR_CAUSE_NONE;
+  return t->sched->policy->deliver(t, AR_MOMENT_PARKED);
+}
+
+bool ar_task_request_cancel(ar_task *t) {
+  if (t->state == AR_TASK_DONE) return false;
+  t->cancelling++;
+  t->must_cancel = true;
+  ar_task_deliver(t);
+  return true;
+}
+
+unsigned ar_task_uncancel(ar_task *t) {
+  if (t->cancelling > 0) t->cancelling--;
+  if (t->cancelling == 0) t->must_cancel = false;
+  return t->cancelling;
+}
+
+void ar_task_interrupt(ar_task *t) {
+  if (t->state == AR_TASK_DONE) return;
+  t->interrupted = true;
+  ar_task_deliver(t);
+}
+
+void ar_task_finish(ar_task *t) {
+  ar_sched *s = t->sched;
+  AR_ASSERT(t->state == AR_TASK_RUNNING);
+  t->state = AR_TASK_DONE;
+  /* Scopes that a dead coroutine left open go with it. */
+  while (t->scope != &t->own) {
+    ar_scope *open = t->scope;
+    ar_scope_exit(open);
+  }
+  ar_list_remove(&t->in_scope);
+  ar_scope_exit(&t->own);
+  t->scope = NULL;
+  ar_list_remove(&t->in_living);
+  s->n_living--;
+  AR_INSTRUMENT(s, task_exited, t, 0);
+}
+
+void ar_task_move(ar_task *t, ar_group *group) {
+  ar_list_remove(&t->in_group);
+  t->group->n_children--;
+  t->group = group;
+  group->n_children++;
+  ar_list_push(&group->children, &t->in_group);
+  ar_scope_move(&t->own, &group->scope);
+}
+
+const char *ar_task_state_name(ar_task_state state) {
+  switch (state) {
+    case AR_TASK_NEW: return "new";
+    case AR_TASK_READY: return "ready";
+    case AR_TASK_RUNNING: return "running";
+    case AR_TASK_PARKED: return "parked";
+    case AR_TASK_DONE: return "done";
+  }
+  return "unknown";
+}
