@@ -64,7 +64,7 @@ AR_NORETURN void ar_assert_failed(const char *file, int line,
 
 /* The object whose field `member` is what `ptr` points to. */
 #define ar_container_of(ptr, type, member) \
-  ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+  ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Number of elements of a true array (not of a pointer). */
 #define ar_countof(a) (sizeof(a) / sizeof((a)[0]))

@@ -32,9 +32,9 @@ void ar_trace_clear(void);
 #ifdef AR_DEBUG
 #define AR_TRACE(...) ar_trace_line(__FILE__, __LINE__, __VA_ARGS__)
 #else
-#define AR_TRACE(...)                                \
-  do {                                               \
-    if (0)                                           \
+#define AR_TRACE(...) \
+  do { \
+    if (0) \
       ar_trace_line(__FILE__, __LINE__, __VA_ARGS__); \
   } while (0)
 #endif

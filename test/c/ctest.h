@@ -55,24 +55,24 @@ static bool ctest_is_child; /* it must not go on with the other tests */
 #define CTEST_GLUE2(a, b) a##b
 #define CTEST_GLUE(a, b) CTEST_GLUE2(a, b)
 #define TEST(sentence) CTEST_DEFINE(sentence, CTEST_GLUE(ctest_at_, __LINE__))
-#define CTEST_DEFINE(sentence, id)                             \
-  static void CTEST_GLUE(id, _body)(void);                     \
-  static ctest_case CTEST_GLUE(id, _case) = {                  \
-      sentence, CTEST_GLUE(id, _body), NULL};                  \
-  __attribute__((constructor)) static void id(void) {          \
-    *ctest_end = &CTEST_GLUE(id, _case);                       \
-    ctest_end = &CTEST_GLUE(id, _case).next;                   \
-  }                                                            \
+#define CTEST_DEFINE(sentence, id) \
+  static void CTEST_GLUE(id, _body)(void); \
+  static ctest_case CTEST_GLUE(id, _case) = {sentence, CTEST_GLUE(id, _body), \
+                                             NULL}; \
+  __attribute__((constructor)) static void id(void) { \
+    *ctest_end = &CTEST_GLUE(id, _case); \
+    ctest_end = &CTEST_GLUE(id, _case).next; \
+  } \
   static void CTEST_GLUE(id, _body)(void)
 
-#define CHECK(x)                                      \
-  do {                                                \
-    if (!(x))                                         \
-      ctest_fail(__FILE__, __LINE__, "not so: " #x);  \
+#define CHECK(x) \
+  do { \
+    if (!(x)) \
+      ctest_fail(__FILE__, __LINE__, "not so: " #x); \
   } while (0)
 
-#define CHECK_EQ(got, want)                                               \
-  CTEST_EQ_FOR(got)                                                       \
+#define CHECK_EQ(got, want) \
+  CTEST_EQ_FOR(got) \
   (__FILE__, __LINE__, #got " == " #want, (int64_t)(got), (int64_t)(want))
 
 #define CHECK_STR(got, want) \
@@ -82,16 +82,16 @@ static bool ctest_is_child; /* it must not go on with the other tests */
   ctest_near(__FILE__, __LINE__, #got " near " #want, (got), (want), (e))
 
 #ifdef AR_DEBUG
-#define CHECK_ABORTS(text, stmt)                       \
-  do {                                                 \
-    int ctest_pipe[2];                                 \
-    pid_t ctest_pid = ctest_fork(ctest_pipe);          \
-    if (ctest_pid == 0) {                              \
-      stmt;                                            \
-      _exit(0);                                        \
-    }                                                  \
-    ctest_abort(__FILE__, __LINE__, #stmt " aborts",   \
-                ctest_pid, ctest_pipe[0], text);       \
+#define CHECK_ABORTS(text, stmt) \
+  do { \
+    int ctest_pipe[2]; \
+    pid_t ctest_pid = ctest_fork(ctest_pipe); \
+    if (ctest_pid == 0) { \
+      stmt; \
+      _exit(0); \
+    } \
+    ctest_abort(__FILE__, __LINE__, #stmt " aborts", ctest_pid, ctest_pipe[0], \
+                text); \
   } while (0)
 #else
 #define CHECK_ABORTS(text, stmt) ((void)(text))
@@ -100,14 +100,14 @@ static bool ctest_is_child; /* it must not go on with the other tests */
 /* A double would be cut to an integer without a word: does not link. */
 void use_CHECK_NEAR_for_doubles(const char *, int, const char *, int64_t,
                                 int64_t);
-#define CTEST_EQ_FOR(x)                  \
-  _Generic((x),                          \
-      float: use_CHECK_NEAR_for_doubles, \
-      double: use_CHECK_NEAR_for_doubles, \
-      default: ctest_eq)
+#define CTEST_EQ_FOR(x) \
+  _Generic((x), float \
+           : use_CHECK_NEAR_for_doubles, double \
+           : use_CHECK_NEAR_for_doubles, default \
+           : ctest_eq)
 
-__attribute__((unused)) AR_NORETURN static void ctest_fail(
-    const char *file, int line, const char *what) {
+__attribute__((unused)) AR_NORETURN static void
+ctest_fail(const char *file, int line, const char *what) {
   printf("  %s:%d: %s\n", file, line, what);
   if (ctest_is_child)
     _exit(1);
@@ -125,8 +125,7 @@ __attribute__((unused)) static void ctest_eq(const char *file, int line,
 }
 
 __attribute__((unused)) static void ctest_str(const char *file, int line,
-                                              const char *what,
-                                              const char *got,
+                                              const char *what, const char *got,
                                               const char *want) {
   if (got == want || (got != NULL && want != NULL && strcmp(got, want) == 0))
     return;

@@ -64,8 +64,8 @@ TEST("every error of the system has a row, and its text") {
 }
 
 TEST("every name leads back to its row") {
-#define AR_ERR_ROW(name, text, number)         \
-  CHECK_EQ(AR_##name, number);                 \
+#define AR_ERR_ROW(name, text, number) \
+  CHECK_EQ(AR_##name, number); \
   CHECK_EQ(ar_err_by_name(#name), AR_##name);
 #include "base/err.def"
 #undef AR_ERR_ROW

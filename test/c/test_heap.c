@@ -6,7 +6,9 @@
 #include "base/rand.h"
 #include "ctest.h"
 
-enum { MANY = 100000 };
+enum {
+  MANY = 100000
+};
 
 typedef struct timer {
   ar_heap_node node;
@@ -130,7 +132,9 @@ TEST("a removed node can be put in again") {
 }
 
 TEST("any node can be removed, whatever its place") {
-  enum { COUNT = 40 };
+  enum {
+    COUNT = 40
+  };
   for (size_t gone = 0; gone < COUNT; gone++) {
     ar_heap h;
     timer t[COUNT] = {0};
