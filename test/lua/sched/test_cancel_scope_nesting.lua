@@ -86,7 +86,7 @@ t.test("[CS-12] a hundred nested scopes let the cancellation of the outermost pa
   t.ok(outermost.cancelled_caught)
 end)
 
-t.test("[CS-13 T06] the outer is cancelled while the inner's error is on its way: the outer catches",
+t.test("[CS-13 T06] an outer scope cancelled while the error is on its way catches it",
   function()
     local inner
     local outer = anyio.CancelScope(function(outer)
