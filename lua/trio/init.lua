@@ -1,0 +1,51 @@
+--- Trio's native API. Submodules are loaded when they are first looked at.
+
+local errors = require "anyrun.errors"
+local nurseries = require "trio.nursery"
+local runner = require "trio.runner"
+local timeouts = require "trio.timeouts"
+
+local require, setmetatable = require, setmetatable
+
+local function started() end
+
+---@class trio
+local trio = {
+  BrokenResourceError = errors.BrokenResourceError,
+  BusyResourceError = errors.BusyResourceError,
+  CancelScope = timeouts.CancelScope,
+  Cancelled = errors.TrioCancelled,
+  ClosedResourceError = errors.ClosedResourceError,
+  EndOfChannel = errors.EndOfChannel,
+  RunFinishedError = errors.RunFinishedError,
+  TASK_STATUS_IGNORED = setmetatable({ started = started }, {
+    __name = "TaskStatus",
+    __tostring = function() return "TASK_STATUS_IGNORED" end,
+  }),
+  TooSlowError = errors.TooSlowError,
+  TrioDeprecationWarning = runner.TrioDeprecationWarning,
+  TrioInternalError = errors.TrioInternalError,
+  WouldBlock = errors.WouldBlock,
+  current_effective_deadline = timeouts.current_effective_deadline,
+  current_time = timeouts.current_time,
+  fail_after = timeouts.fail_after,
+  fail_at = timeouts.fail_at,
+  move_on_after = timeouts.move_on_after,
+  move_on_at = timeouts.move_on_at,
+  open_nursery = nurseries.open_nursery,
+  run = runner.run,
+  sleep = timeouts.sleep,
+  sleep_forever = timeouts.sleep_forever,
+  sleep_until = timeouts.sleep_until,
+}
+
+local SUBMODULES <const> = { abc = true, lowlevel = true, testing = true }
+
+return setmetatable(trio, {
+  __index = function(self, key)
+    if not SUBMODULES[key] then return nil end
+    local module = require("trio." .. key)
+    self[key] = module
+    return module
+  end,
+})

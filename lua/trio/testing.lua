@@ -1,0 +1,108 @@
+--- What makes tests of concurrent code short, fast and repeatable.
+
+local abc = require "trio.abc"
+local class = require "anyrun.class"
+local clock = require "trio.clock"
+local errors = require "anyrun.errors"
+local guard = require "trio.guard"
+local options = require "anyrun.options"
+local run_lib = require "_anyrun.run"
+local runner = require "trio.runner"
+local task_lib = require "_anyrun.task"
+
+local error, pcall, select = error, pcall, select
+
+---@class trio.testing
+local testing = {}
+
+testing.MockClock = clock.MockClock
+testing.Sequencer = require "trio.sequencer"
+
+--- Waits until every other task is blocked, and has been for a while.
+---@param cushion? number how long, in real seconds; 0 when absent
+---Checkpoint: always.
+---Raises: Cancelled.
+---@usage trio.testing.wait_all_tasks_blocked()
+function testing.wait_all_tasks_blocked(cushion)
+  options.arg("wait_all_tasks_blocked", 1, cushion, "number?")
+  guard.needs_trio "testing.wait_all_tasks_blocked"
+  run_lib.wait_idle(cushion or 0)
+end
+
+local function points()
+  guard.needs_trio "testing.assert_checkpoints"
+  return task_lib.points(task_lib.current())
+end
+
+local function assertion(text) error(errors.AssertionError(text), 0) end
+
+local function verify(cancel_before, schedule_before, ...)
+  local cancel, schedule = points()
+  if cancel == cancel_before or schedule == schedule_before then
+    assertion "assert_checkpoints block did not yield!"
+  end
+  return ...
+end
+
+--- Runs `body`, which must be a full checkpoint: a cancel point and a schedule
+--- point. A body that raises is not judged.
+---@param body fun(): ...
+---@return any what `body` returned
+---Checkpoint: as `body`.
+---Raises: AssertionError.
+---@usage trio.testing.assert_checkpoints(function() trio.sleep(0) end)
+function testing.assert_checkpoints(body)
+  options.arg("assert_checkpoints", 1, body, "callable")
+  local cancel, schedule = points()
+  return verify(cancel, schedule, body())
+end
+
+local function verify_none(cancel_before, schedule_before, ok, ...)
+  local cancel, schedule = points()
+  if cancel ~= cancel_before or schedule ~= schedule_before then
+    assertion "assert_no_checkpoints block yielded!"
+  end
+  if not ok then error((...), 0) end
+  return ...
+end
+
+--- Runs `body`, which must be neither a cancel point nor a schedule point.
+---@param body fun(): ...
+---@return any what `body` returned
+---Checkpoint: never.
+---Raises: AssertionError.
+---@usage trio.testing.assert_no_checkpoints(function() scope:cancel() end)
+function testing.assert_no_checkpoints(body)
+  options.arg("assert_no_checkpoints", 1, body, "callable")
+  local cancel, schedule = points()
+  -- bare: a body that raises is judged too, and every error passes on
+  return verify_none(cancel, schedule, pcall(body))
+end
+
+local function pick(...)
+  local found, instruments = nil, {}
+  for i = 1, select("#", ...) do
+    local value = select(i, ...)
+    if class.is(value, abc.Clock) then
+      if found then error(errors.ValueError "too many clocks spoil the broth!", 0) end
+      found = value
+    elseif class.is(value, abc.Instrument) then
+      instruments[#instruments + 1] = value
+    end
+  end
+  return { clock = found, instruments = instruments }
+end
+
+--- A function that runs `f` in a run of its own. A clock and instruments among
+--- its arguments, if made from `trio.abc`'s classes, are the run's.
+---@param f function
+---@return function
+---Checkpoint: never; the new function blocks the thread.
+---Raises: the new function: ValueError for two clocks, and what `f` raises.
+---@usage local test = trio.testing.trio_test(function(clock) end)
+function testing.trio_test(f)
+  options.arg("trio_test", 1, f, "callable")
+  return function(...) return runner.run(f, pick(...), ...) end
+end
+
+return testing

@@ -1,0 +1,142 @@
+--- The token of a run: how code that is in no task hands it a function.
+-- Two queues, both first in, first out: every call, and the idempotent ones,
+-- of which equal pending ones are one. A drain runs what it finds when it
+-- starts and leaves the rest to the next pass, so that tasks get their turn.
+
+local class = require "anyrun.class"
+local errors = require "anyrun.errors"
+local guard = require "trio.guard"
+local run_lib = require "_anyrun.run"
+local spec = require "anyrun.spec"
+local tasks = require "trio.tasks"
+
+local error, pcall, rawequal, rawget = error, pcall, rawequal, rawget
+local table_pack, table_unpack = table.pack, table.unpack
+
+---@class trio.token
+local token = {}
+
+---@class trio.lowlevel.TrioToken
+local TrioToken = class.new("TrioToken")
+
+local KEY = {} -- the key of the run's token among its variables
+local KNOWN = { idempotent = true }
+
+local function new_queue() return { first = 1, last = 0 } end
+
+local function push(queue, job)
+  local last = queue.last + 1
+  queue[last], queue.last = job, last
+end
+
+local function pop(queue)
+  local first = queue.first
+  local job = queue[first]
+  queue[first], queue.first = nil, first + 1
+  return job
+end
+
+local function size(queue) return queue.last - queue.first + 1 end
+
+function TrioToken:_init(vars)
+  self._vars = vars
+  self._calls, self._once = new_queue(), new_queue()
+  self._scheduled = false
+end
+
+local function crash(err) error(err, 0) end
+
+-- A callback's error ends the run, as one of a system task does.
+local function run_job(job)
+  -- bare: whatever is raised, Cancelled too, must not stop the other callbacks
+  local ok, err = pcall(job.f, table_unpack(job, 1, job.n))
+  if ok then return end
+  -- bare: too late for a new task, the scheduler reports the error itself
+  local spawned = pcall(tasks.spawn_system, { name = "run_sync_soon callback" },
+    crash, err)
+  if not spawned then error(err, 0) end
+end
+
+local schedule
+
+local function drain(self)
+  self._scheduled = false
+  for _ = 1, size(self._calls) do run_job(pop(self._calls)) end
+  for _ = 1, size(self._once) do run_job(pop(self._once)) end
+end
+
+function schedule(self)
+  if self._scheduled then return end
+  self._scheduled = true
+  run_lib.call_soon(drain, nil, self)
+end
+
+local function same(a, b)
+  if not rawequal(a.f, b.f) or a.n ~= b.n then return false end
+  for i = 1, a.n do
+    if not rawequal(a[i], b[i]) then return false end
+  end
+  return true
+end
+
+local function is_pending(queue, job)
+  for i = queue.first, queue.last do
+    if same(queue[i], job) then return true end
+  end
+  return false
+end
+
+local function is_finished(self)
+  return run_lib.active() == nil or run_lib.vars() ~= self._vars
+end
+
+--- Has the run call a function soon, outside any task. It must not block.
+---@param f function|table the function, or `{f, idempotent = true}`: then equal
+---  calls that have not begun are made once
+---@param ... any its arguments
+---Checkpoint: never.
+---Raises: RunFinishedError when the run is over.
+---@usage token:run_sync_soon({ event.set, idempotent = true }, event)
+function TrioToken:run_sync_soon(f, ...)
+  local fn, _, _, rest = spec.parse("run_sync_soon", 1, f, KNOWN)
+  if is_finished(self) then
+    error(errors.RunFinishedError "run() has exited", 0)
+  end
+  local job = table_pack(...)
+  job.f = fn
+  if not (rest and rest.idempotent) then
+    push(self._calls, job)
+  elseif not is_pending(self._once, job) then
+    push(self._once, job)
+  end
+  schedule(self)
+end
+
+function TrioToken:__tostring() return ("<TrioToken at %p>"):format(self) end
+
+--- The token of the run that is going on, always the same one.
+---@return trio.lowlevel.TrioToken
+---Checkpoint: never.
+---Raises: NoEventLoopError outside a run.
+---@usage local token = trio.lowlevel.current_trio_token()
+function token.current_trio_token()
+  guard.needs_trio "lowlevel.current_trio_token"
+  local vars = run_lib.vars()
+  local self = rawget(vars, KEY)
+  if self == nil then
+    self = TrioToken(vars)
+    vars[KEY] = self
+  end
+  return self
+end
+
+--- How many calls wait to be made in the run that is going on.
+---@return integer
+---Checkpoint: never.
+---@usage print(token.queue_size())
+function token.queue_size()
+  local self = rawget(run_lib.vars(), KEY)
+  return self and size(self._calls) + size(self._once) or 0
+end
+
+return token
