@@ -11,10 +11,17 @@ VARIANT ?= release
 PREFIX ?= /usr/local
 DESTDIR ?=
 T ?=
+TARGET ?= sched
+TIME ?= 60
+BASE ?=
 CC ?= cc
 LUA ?= lua5.4
 PKG_CONFIG ?= pkg-config
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+
+# V=1 shows whole commands; without it one short line each.
+V ?=
+say = $(if $(V),,@echo '  $(1)';)
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 SHELL = /bin/sh
@@ -45,6 +52,9 @@ OPT_ubsan   = -O1 -g
 OPT_tsan    = -O1 -g
 OPT_cover   = -O0 -g
 OPT_fuzz    = -O1 -g
+OPT_lint-gcc   = -O2 -Werror
+OPT_lint-clang = -O1 -Werror
+OPT_lint-debug = -O1 -Werror
 FLAGS_asan  = -fsanitize=address -fno-omit-frame-pointer
 FLAGS_ubsan = -fsanitize=undefined -fno-sanitize-recover=all
 FLAGS_tsan  = -fsanitize=thread
@@ -56,6 +66,7 @@ CPPFLAGS_ubsan = -DAR_DEBUG
 CPPFLAGS_tsan  = -DAR_DEBUG
 CPPFLAGS_cover = -DAR_DEBUG
 CPPFLAGS_fuzz  = -DAR_DEBUG
+CPPFLAGS_lint-debug = -DAR_DEBUG
 
 CFLAGS ?= $(OPT_$(VARIANT))
 
@@ -72,11 +83,16 @@ LOW_OBJ  = $(LOW_SRC:src/%.c=$(OUT)/%.o)
 HIGH_OBJ = $(HIGH_SRC:src/%.c=$(OUT)/%.o)
 GEN_OBJ  = $(OUT)/gen/stdlib.o
 LOW_LIB  = $(OUT)/liblow.a
+HIGH_LIB = $(OUT)/libhigh.a
 HEADERS  = $(sort $(wildcard src/*/*.h src/*/*.def))
 
 LUA_SRC   = $(sort $(shell find lua -name '*.lua' 2>/dev/null))
 C_TESTS   = $(sort $(wildcard test/c/test_*.c))
 C_TEST_BIN = $(C_TESTS:test/c/%.c=$(OUT)/test/%)
+C_FILES   = $(sort $(wildcard src/*/*.[ch] test/c/*.[ch] test/fuzz/*.[ch]))
+LUA_TESTS = $(sort $(shell find test -name '*.lua' -not -path 'test/fixtures/*' 2>/dev/null))
+LUA_SCRIPTS = $(sort $(wildcard scripts/*.lua) \
+  $(shell grep -lE '^\#!.*\blua' scripts/* 2>/dev/null))
 FUZZ_SRC  = $(sort $(wildcard test/fuzz/fuzz_*.c))
 SHELL_SRC = $(sort .ci/run $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* 2>/dev/null) \
   $(wildcard test/bats/*.bash test/fault/*.sh))
@@ -84,12 +100,26 @@ MAN_PAGES = $(sort $(wildcard man/*.[1-8]))
 
 # ---- compile ----------------------------------------------------------------
 
-.PHONY: release debug program
-release: ## release build: build/release/anyrun (the default)
-	@$(MAKE) VARIANT=release program
+# $(call need,COMMAND,DEBIAN-PACKAGE): a missing tool is named, never skipped.
+need = @command -v $(1) >/dev/null || { \
+  echo "$(1) is missing: apt-get install $(2) (or: scripts/bootstrap --all)" >&2; \
+  exit 1; }
 
-debug: ## debug build: assertions, check.c after each turn, module T, trace
-	@$(MAKE) VARIANT=debug program
+.PHONY: release debug program objects tools
+release: tools ## release build: build/release/anyrun (the default)
+	@$(MAKE) -j$(JOBS) VARIANT=release program
+
+debug: tools ## debug build: assertions, check.c after each turn, module T, trace
+	@$(MAKE) -j$(JOBS) VARIANT=debug program
+
+tools:
+	$(call need,$(firstword $(CC)),gcc)
+	$(call need,$(PKG_CONFIG),pkg-config)
+	$(call need,$(LUA),lua5.4)
+	@$(PKG_CONFIG) --exists lua5.4 libuv || { \
+	  echo "headers are missing: apt-get install liblua5.4-dev libuv1-dev" >&2; exit 1; }
+
+objects: $(LOW_OBJ) $(HIGH_OBJ)
 
 program: $(PROGRAM)
 
@@ -97,19 +127,24 @@ program: $(PROGRAM)
 # `#include <lua.h>` there does not compile.
 $(LOW_OBJ): $(OUT)/%.o: src/%.c $(OUT)/flags
 	@mkdir -p $(@D)
-	$(CC) $(AR_CPPFLAGS) $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)$(CC) $(AR_CPPFLAGS) $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(HIGH_OBJ): $(OUT)/%.o: src/%.c $(OUT)/flags
 	@mkdir -p $(@D)
-	$(CC) $(AR_CPPFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)$(CC) $(AR_CPPFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(GEN_OBJ): $(BUILD)/gen/stdlib.c $(OUT)/flags
 	@mkdir -p $(@D)
-	$(CC) $(AR_CPPFLAGS) $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)$(CC) $(AR_CPPFLAGS) $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(PROGRAM): $(HIGH_OBJ) $(GEN_OBJ) $(LOW_OBJ) $(OUT)/objects
-	$(CC) $(AR_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(HIGH_OBJ) $(GEN_OBJ) $(LOW_OBJ) \
+	$(call say,LD $@)$(CC) $(AR_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(HIGH_OBJ) $(GEN_OBJ) $(LOW_OBJ) \
 	  $(LUA_LIBS) $(UV_LIBS) $(AR_LDLIBS) $(LDLIBS)
+
+# Rooms as libraries: a test or a fuzzer takes what it needs, never main.
+$(HIGH_LIB): $(HIGH_OBJ) $(GEN_OBJ) $(OUT)/objects
+	@rm -f $@
+	@$(AR) rcs $@ $(filter-out %/cli/main.o,$(HIGH_OBJ)) $(GEN_OBJ)
 
 $(LOW_LIB): $(LOW_OBJ) $(OUT)/objects
 	@rm -f $@
@@ -118,7 +153,7 @@ $(LOW_LIB): $(LOW_OBJ) $(OUT)/objects
 # Each test/c/test_*.c is a program of its own, linked without Lua.
 $(C_TEST_BIN): $(OUT)/test/%: test/c/%.c $(LOW_LIB) $(OUT)/flags
 	@mkdir -p $(@D)
-	$(CC) $(AR_CPPFLAGS) -Itest/c $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d \
+	$(call say,CC $<)$(CC) $(AR_CPPFLAGS) -Itest/c $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d \
 	  $(LDFLAGS) -o $@ $< $(LOW_LIB) $(UV_LIBS) $(AR_LDLIBS) $(LDLIBS)
 
 # Files that change only when what they say changes: other flags compile anew,
@@ -145,35 +180,194 @@ $(BUILD)/gen/lua-files: FORCE
 	$(write-if-changed)
 
 $(BUILD)/gen/stdlib.c: scripts/embed.lua $(BUILD)/gen/lua-files $(LUA_SRC)
-	$(LUA) scripts/embed.lua $@ lua $(LUA_SRC)
+	$(call say,EMBED $@)$(LUA) scripts/embed.lua $@ lua $(LUA_SRC)
 
-.PHONY: run
-run: release ## build, then run scripts/examples/hello.lua on the trio backend
-	$(BUILD)/release/anyrun --backend=trio scripts/examples/hello.lua
+.PHONY: run man
+run: release ## build, then run a first script on the trio backend
+	@echo '$(BUILD)/release/anyrun --backend=trio scripts/examples/hello.lua'
+	@$(BUILD)/release/anyrun --backend=trio scripts/examples/hello.lua
+
+man: release ## put the options of --help into man/anyrun.1
+	@ANYRUN=$(BUILD)/release/anyrun scripts/mkman
 
 # ---- check ------------------------------------------------------------------
 
-RUN_TESTS = T='$(T)' BUILD='$(BUILD)' MAKE='$(MAKE)' scripts/run-tests
+RUN_TESTS = @BUILD='$(BUILD)' MAKE='$(MAKE)' scripts/run-tests
+export T FAST SEED SEEDS
 
-.PHONY: check check-c check-lua check-bats
-check: ## all tests, debug build (T=pattern: only matching ones)
-	@$(RUN_TESTS) debug c lua bats
+.PHONY: check check-fast check-all check-c check-lua check-bats test-programs
+check: tools ## all tests, debug build; T=text takes only what matches
+	$(RUN_TESTS) debug c lua bats
 
-check-c: ## the C tests of the rooms below Lua
-	@$(RUN_TESTS) debug c
+check-fast: tools ## without slow tests, one seed
+	@FAST=1 SEEDS='$(or $(SEEDS),1)' BUILD='$(BUILD)' MAKE='$(MAKE)' \
+	  scripts/run-tests debug c lua bats
 
-check-lua: ## the Lua tests, every file on every backend
-	@$(RUN_TESTS) debug lua
+check-all: ## check, the sanitizers, valgrind, torture, every fuzzer for 10 s
+	@$(MAKE) check
+	@$(MAKE) asan
+	@$(MAKE) ubsan
+	@$(MAKE) tsan
+	@$(MAKE) torture
+	@for file in $(FUZZ_SRC:test/fuzz/fuzz_%.c=%); do \
+	  $(MAKE) fuzz TARGET=$$file TIME=10 || exit 1; done
+	@$(MAKE) valgrind
 
-check-bats: ## the program from outside
-	@$(RUN_TESTS) debug bats
+check-c: tools ## the C tests of the rooms below Lua
+	$(RUN_TESTS) debug c
 
-.PHONY: test-programs
+check-lua: tools ## the Lua tests, every file on every backend
+	$(RUN_TESTS) debug lua
+
+check-bats: tools ## the program from outside
+	$(RUN_TESTS) debug bats
+
 test-programs: $(C_TEST_BIN)
+
+.PHONY: asan ubsan tsan valgrind torture
+asan: tools ## all tests with the address sanitizer
+	$(RUN_TESTS) asan c lua bats
+
+ubsan: tools ## all tests with the undefined-behaviour sanitizer
+	$(RUN_TESTS) ubsan c lua bats
+
+tsan: tools ## C and Lua tests with the thread sanitizer
+	$(RUN_TESTS) tsan c lua
+
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
+  --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect
+valgrind: tools ## C and Lua tests without slow ones, with leak check
+	$(call need,valgrind,valgrind)
+	@FAST=1 SEEDS='$(or $(SEEDS),1)' TEST_TIMEOUT=600 WRAP='$(VALGRIND)' \
+	  BUILD='$(BUILD)' MAKE='$(MAKE)' scripts/run-tests debug c lua
+
+torture: tools ## n-th allocation fails, n-th checkpoint is cancelled
+	@TEST_TIMEOUT=900 BUILD='$(BUILD)' MAKE='$(MAKE)' scripts/run-tests debug fault
+
+.PHONY: fuzz fuzz-program cover bench
+FUZZER = $(BUILD)/fuzz/fuzz_$(TARGET)
+fuzz: tools ## libFuzzer: TARGET=sched TIME=60 (seconds)
+	$(call need,clang,clang)
+	@$(MAKE) -j$(JOBS) VARIANT=fuzz CC=clang $(FUZZER)
+	@mkdir -p $(BUILD)/fuzz/corpus/$(TARGET)
+	$(FUZZER) -max_total_time=$(TIME) -print_final_stats=1 \
+	  -artifact_prefix=$(BUILD)/fuzz/$(TARGET)- $(BUILD)/fuzz/corpus/$(TARGET) \
+	  $(wildcard test/fuzz/corpus/$(TARGET))
+
+$(FUZZER): test/fuzz/fuzz_$(TARGET).c $(LOW_LIB) $(HIGH_LIB) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC $<)$(CC) $(AR_CPPFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) \
+	  -fsanitize=fuzzer -o $@ $< $(HIGH_LIB) $(LOW_LIB) $(LUA_LIBS) $(UV_LIBS) \
+	  $(AR_LDLIBS) $(LDLIBS)
+
+cover: tools ## lines and branches that the tests reach, room by room
+	$(call need,gcov,gcc)
+	@find $(BUILD)/cover -name '*.gcda' -delete 2>/dev/null || true
+	$(RUN_TESTS) cover c lua bats
+	@scripts/coverage $(BUILD)/cover
+
+bench: release ## figures and ratios from alternating runs (BASE=rev: against it)
+	@ANYRUN=$(BUILD)/release/anyrun BUILD='$(BUILD)' BASE='$(BASE)' scripts/bench
+
+# ---- lint -------------------------------------------------------------------
+
+.PHONY: format format-check lint
+format: ## clang-format over src and test, shfmt over shell
+	$(call need,clang-format,clang-format)
+	$(call need,shfmt,shfmt)
+	clang-format -i $(C_FILES)
+	shfmt -w $(SHELL_SRC)
+
+format-check: ## changes nothing, fails where format would change something
+	$(call need,clang-format,clang-format)
+	$(call need,shfmt,shfmt)
+	@clang-format --dry-run -Werror $(C_FILES)
+	@shfmt -d $(SHELL_SRC)
+
+LINTS = format-check lint-gcc lint-clang lint-tidy lint-cppcheck lint-lua \
+  lint-shell lint-man lint-rules
+.PHONY: $(LINTS)
+lint: tools ## warnings as errors, clang-tidy, cppcheck, luacheck, shellcheck, rules
+	@$(MAKE) -j$(JOBS) -k --output-sync=target $(LINTS)
+	@echo 'lint: nothing to complain about'
+
+lint-gcc:
+	@$(MAKE) VARIANT=lint-gcc objects test-programs
+	@$(MAKE) VARIANT=lint-debug objects
+
+lint-clang:
+	$(call need,clang,clang)
+	@$(MAKE) VARIANT=lint-clang CC=clang objects test-programs
+
+# clang-tidy is slow: a file is read again when it or a header of it changed,
+# which the dependencies of its object know.
+TIDY_DONE = $(patsubst src/%.c,$(BUILD)/lint-tidy/%.ok,$(LOW_SRC) $(HIGH_SRC))
+lint-tidy:
+	$(call need,clang-tidy,clang-tidy)
+	@$(MAKE) VARIANT=lint-tidy CC=clang CFLAGS=-O1 $(TIDY_DONE)
+
+$(TIDY_DONE): $(BUILD)/lint-tidy/%.ok: src/%.c $(BUILD)/lint-tidy/%.o .clang-tidy
+	$(call say,TIDY $<)clang-tidy --quiet --warnings-as-errors='*' $< -- \
+	  $(AR_CPPFLAGS) -DAR_DEBUG $(LUA_CFLAGS) -std=c11 2>&1 \
+	  | grep -vE '^[0-9]+ warnings? generated|^Suppressed |^Use -header-filter' > $@.log || true
+	@if grep -q ' error: \| warning: ' $@.log; then cat $@.log; exit 1; fi
+	@touch $@
+
+# Each suppression has its reason in .cppcheck.
+lint-cppcheck:
+	$(call need,cppcheck,cppcheck)
+	@mkdir -p $(BUILD)/lint-cppcheck
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability \
+	  --inline-suppr --suppressions-list=scripts/cppcheck.allow --error-exitcode=1 \
+	  --cppcheck-build-dir=$(BUILD)/lint-cppcheck -Isrc -DAR_VERSION='""' src
+
+lint-lua:
+	$(call need,luacheck,lua-check)
+	@luacheck --quiet $(LUA_SRC) $(LUA_TESTS) $(wildcard scripts/examples/*.lua) \
+	  $(LUA_SCRIPTS)
+
+lint-shell:
+	$(call need,shellcheck,shellcheck)
+	@shellcheck $(SHELL_SRC) $(wildcard test/bats/*.bats)
+
+lint-man: release
+	$(call need,mandoc,mandoc)
+	@$(if $(MAN_PAGES),mandoc -T lint -W warning $(MAN_PAGES))
+	@ANYRUN=$(BUILD)/release/anyrun scripts/mkman --check
+
+lint-rules: lint-gcc
+	$(call need,pmccabe,pmccabe)
+	@scripts/check-layers $(BUILD)/lint-gcc
+	@scripts/check-globals $(BUILD)/lint-gcc
+	@scripts/check-globals $(BUILD)/lint-debug debug
+	@scripts/check-names $(BUILD)/lint-gcc
+	@scripts/check-sizes
+	@scripts/check-lua
+	@scripts/check-docs
+	@scripts/check-rows
 
 # ---- install ----------------------------------------------------------------
 
-.PHONY: clean
+.PHONY: install uninstall dist clean
+BIN = $(DESTDIR)$(PREFIX)/bin
+MAN = $(DESTDIR)$(PREFIX)/share/man
+install: release ## into $(DESTDIR)$(PREFIX), by default /usr/local
+	install -d $(BIN)
+	install -m 755 $(BUILD)/release/anyrun $(BIN)/anyrun
+	@set -e; for page in $(MAN_PAGES); do \
+	  install -d $(MAN)/man$${page##*.}; \
+	  install -m 644 $$page $(MAN)/man$${page##*.}/; done
+
+uninstall: ## take away what install put there
+	rm -f $(BIN)/anyrun
+	@for page in $(MAN_PAGES); do \
+	  rm -f $(MAN)/man$${page##*.}/$${page##*/}; done
+
+dist: ## a tar of what is committed
+	$(call need,git,git)
+	@mkdir -p $(BUILD)
+	git archive --prefix=anyrun-$(VERSION)/ -o $(BUILD)/anyrun-$(VERSION).tar.gz HEAD
+
 clean: ## remove everything made
 	rm -rf $(BUILD)
 
@@ -181,4 +375,4 @@ clean: ## remove everything made
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
