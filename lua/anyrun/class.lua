@@ -4,13 +4,19 @@
 -- find one. `Class(...)` makes an instance and calls `Class._init(self, ...)`.
 
 local getmetatable, rawget, setmetatable = getmetatable, rawget, setmetatable
-local type = type
+local error, next, type = error, next, type
 
 ---@class anyrun.class
 local class = {}
 
 -- Set anew in every class, hence never taken over from the base.
 local OWN = { __index = true, __name = true }
+
+-- What describes a class itself, hence never passes to another by mixing in.
+local BOOKKEEPING = {
+  __index = true, __name = true, __tostring = true,
+  name = true, class = true, base = true,
+}
 
 local function construct(cls, ...)
   local self = setmetatable({}, cls)
@@ -50,7 +56,6 @@ end
 ---Checkpoint: never.
 ---@usage if class.is(value, Event) then value:set() end
 function class.is(value, cls)
-  if type(value) ~= "table" then return false end
   return class.extends(getmetatable(value), cls)
 end
 
@@ -69,6 +74,28 @@ function class.extends(cls, other)
     cls = rawget(cls, "base")
   end
   return false
+end
+
+--- What a mixin does when it is called: a name makes a class that extends
+--- it, a class of the caller's own gets what it has not itself.
+---@param mixin table
+---@param target string|table
+---@return table class
+---Checkpoint: never.
+---@usage local Server = class.extend(ContextManagerMixin, "Server")
+function class.extend(mixin, target)
+  if type(target) == "string" then return class.new(target, mixin) end
+  if type(target) ~= "table" then
+    error(("bad argument #1 to '%s' (name or class expected, got %s)"):format(
+      mixin.name, type(target)), 3)
+  end
+  for key, value in next, mixin do
+    if rawget(target, key) == nil and not BOOKKEEPING[key] then
+      target[key] = value
+    end
+  end
+  if rawget(target, "__index") == nil then target.__index = target end
+  return target
 end
 
 return class

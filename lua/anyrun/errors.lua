@@ -204,7 +204,6 @@ end
 ---@param value any
 ---@return boolean
 ---Checkpoint: never.
----@usage if errors.is_error(err) then print(err.message) end
 function errors.is_error(value)
   if type(value) ~= "table" then return false end
   local mt = getmetatable(value)
@@ -218,15 +217,15 @@ end
 ---@usage if not errors.is_ordinary(err) then error(err, 0) end
 function errors.is_ordinary(value) return errors.kind(value) & ORDINARY ~= 0 end
 
---- Whether `value` is an error of a class, or of one of a list of classes.
---- A plain value (a string, nil) is an instance of no class.
+--- Whether `value` is an instance of a class, or of one of a list of classes;
+--- a plain Lua value is an instance of none.
 ---@param value any
 ---@param cls table a class or an array of classes
 ---@return boolean
 ---Checkpoint: never.
 ---@usage if anyio.isinstance(err, anyio.EndOfStream) then return end
 function errors.isinstance(value, cls)
-  if type(value) ~= "table" or type(cls) ~= "table" then return false end
+  if type(cls) ~= "table" then return false end
   if rawget(cls, "__index") ~= nil then return class.is(value, cls) end
   for i = 1, #cls do
     if errors.isinstance(value, cls[i]) then return true end
@@ -283,6 +282,7 @@ local ELSEWHERE <const> = {
   reaches = "anyrun.groups",
   catch = "anyrun.catch",
   pcall = "anyrun.catch",
+  try = "anyrun.catch",
 }
 
 return setmetatable(errors, {

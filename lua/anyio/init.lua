@@ -1,0 +1,68 @@
+--- AnyIO's face. It only says where each name is; modules are loaded when one
+--- of their names is first used.
+
+local rawset, require, setmetatable = rawset, require, setmetatable
+
+-- module -> the names that are its fields of the same name
+local EXPORTS <const> = {
+  ["_anyrun.time"] = { "sleep", "sleep_until", "sleep_forever" },
+  ["_anyrun.scope"] = {
+    "CancelScope", "move_on_after", "move_on_at", "fail_after", "fail_at",
+    "current_effective_deadline",
+  },
+  ["_anyrun.group"] = { "create_task_group", "TaskHandle" },
+  ["anyrun.run"] = { "run", "get_all_backends", "get_available_backends" },
+  ["anyio.tasks"] = {
+    "TASK_STATUS_IGNORED", "TaskInfo", "get_cancelled_exc_class",
+    "get_current_task", "get_running_tasks", "wait_all_tasks_blocked",
+  },
+  ["anyrun.contextmanager"] = {
+    "AsyncContextManagerMixin", "ContextManagerMixin",
+  },
+  ["anyrun.typedattr"] = {
+    "TypedAttributeProvider", "TypedAttributeSet", "typed_attribute",
+  },
+  ["anyrun.errors"] = {
+    "catch", "exception", "isinstance", "pcall",
+    "BaseException", "BaseExceptionGroup", "BrokenResourceError",
+    "BrokenWorkerInterpreter", "BrokenWorkerProcess", "BusyResourceError",
+    "CalledProcessError", "Cancelled", "ClosedResourceError",
+    "ConnectionFailed", "DeadlockError", "DelimiterNotFound", "EndOfStream",
+    "Exception", "ExceptionGroup", "FutureAlreadyFinished", "FutureCancelled",
+    "FutureFailed", "FutureNotFinished", "IncompleteRead",
+    "KeyboardInterrupt", "LookupError", "NoEventLoopError",
+    "NotImplementedError", "OSError", "RunFinishedError", "RuntimeError",
+    "SystemExit", "TLSError", "TaskCancelled", "TaskFailed",
+    "TaskNotFinished", "TimeoutError", "TypeError",
+    "TypedAttributeLookupError", "UnicodeDecodeError", "UnicodeEncodeError",
+    "ValueError", "WouldBlock",
+  },
+}
+
+-- fields whose value is a whole module
+local MODULES <const> = {
+  abc = "anyio.abc",
+  lowlevel = "anyio.lowlevel",
+  testing = "anyio.testing",
+  with = "anyrun.with",
+}
+
+local where = {}
+for module, names in next, EXPORTS do
+  for i = 1, #names do where[names[i]] = module end
+end
+
+local function find(self, name)
+  local value
+  if MODULES[name] then
+    value = require(MODULES[name])
+  elseif name == "current_time" then
+    value = require("_anyrun.time").now
+  elseif where[name] then
+    value = require(where[name])[name]
+  end
+  if value ~= nil then rawset(self, name, value) end
+  return value
+end
+
+return setmetatable({}, { __index = find })

@@ -1,0 +1,60 @@
+--- What lies below AnyIO's surface: checkpoints, tokens, run variables.
+
+local class = require "anyrun.class"
+local native_run = require "_anyrun.run"
+local native_task = require "_anyrun.task"
+
+local setmetatable = setmetatable
+
+local lowlevel = {}
+
+--- Lets other tasks run; raises when the task is cancelled.
+---Checkpoint: always.
+---@usage for i = 1, n do crunch(i)  anyio.lowlevel.checkpoint() end
+lowlevel.checkpoint = native_task.checkpoint
+
+--- Raises when the task is cancelled; otherwise returns at once.
+---Checkpoint: always, without letting others run.
+---@usage anyio.lowlevel.checkpoint_if_cancelled()
+lowlevel.checkpoint_if_cancelled = native_task.checkpoint_if_cancelled
+
+--- Lets other tasks run; no cancel scope can raise here.
+---Checkpoint: always, shielded.
+---@usage anyio.lowlevel.cancel_shielded_checkpoint()
+lowlevel.cancel_shielded_checkpoint = native_task.cancel_shielded_checkpoint
+
+---@class anyio.lowlevel.EventLoopToken
+---@field backend_name string
+local EventLoopToken = class.new("EventLoopToken")
+
+function EventLoopToken:__tostring()
+  return ("<EventLoopToken of a run of %s>"):format(self.backend_name)
+end
+
+--- The current run, as something that other threads can be given; one and
+--- the same value as long as the run lasts.
+---@return anyio.lowlevel.EventLoopToken
+---Checkpoint: never.
+---Raises: NoEventLoopError outside a run.
+---@usage local token = anyio.lowlevel.current_token()
+function lowlevel.current_token()
+  native_task.current()
+  local vars = native_run.vars()
+  local token = vars[EventLoopToken]
+  if not token then
+    token = EventLoopToken()
+    token.backend_name = native_run.active()
+    vars[EventLoopToken] = token
+  end
+  return token
+end
+
+lowlevel.EventLoopToken = EventLoopToken
+
+return setmetatable(lowlevel, {
+  __index = function(self, key)
+    if key ~= "RunVar" then return nil end
+    self.RunVar = require "anyrun.runvar"
+    return self.RunVar
+  end,
+})
