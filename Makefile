@@ -323,7 +323,7 @@ lint-cppcheck:
 
 lint-lua:
 	$(call need,luacheck,lua-check)
-	@luacheck --quiet $(LUA_SRC) $(LUA_TESTS) $(wildcard scripts/examples/*.lua) \
+	@luacheck --quiet --no-color $(LUA_SRC) $(LUA_TESTS) $(wildcard scripts/examples/*.lua) \
 	  $(LUA_SCRIPTS)
 
 lint-shell:
