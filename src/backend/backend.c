@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "loop/loop.h"
+
 /* The loop that amortises: with tasks ready, it looks for events once in 64
  * passes, which costs each pass 1/64 of a system call. */
 #define AR_FAST_POLL 64
@@ -23,4 +25,8 @@ const ar_backend *ar_backend_find(const char *name) {
 
 const char *ar_backend_name(size_t i) {
   return i < ar_countof(backends) ? backends[i].name : NULL;
+}
+
+const char *ar_backend_loop_version(void) {
+  return ar_loop_version();
 }

@@ -23,6 +23,9 @@ const ar_backend *ar_backend_find(const char *name);
 /* The name of the i-th backend, the default one first; NULL past the end. */
 const char *ar_backend_name(size_t i);
 
+/* The version of the library whose loop they all run on, as text. */
+const char *ar_backend_loop_version(void);
+
 extern const ar_policy ar_policy_asyncio;
 extern const ar_policy ar_policy_uvloop;
 extern const ar_policy ar_policy_trio;

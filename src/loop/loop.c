@@ -103,3 +103,7 @@ void ar_loop_wake(ar_loop *loop) {
 struct uv_loop_s *ar_loop_uv(ar_loop *loop) {
   return &loop->uv;
 }
+
+const char *ar_loop_version(void) {
+  return uv_version_string();
+}

@@ -40,4 +40,7 @@ void ar_loop_wake(ar_loop *loop);
 /* libuv's loop, for the rooms that know libuv. */
 struct uv_loop_s *ar_loop_uv(ar_loop *loop);
 
+/* The version of libuv, as text. */
+const char *ar_loop_version(void);
+
 #endif
