@@ -1,0 +1,2 @@
+--- Plain Lua: the least a script can do.
+print("hello")
