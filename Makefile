@@ -310,7 +310,7 @@ $(TIDY_DONE): $(BUILD)/lint-tidy/%.ok: src/%.c $(BUILD)/lint-tidy/%.o .clang-tid
 	$(call say,TIDY $<)clang-tidy --quiet --warnings-as-errors='*' $< -- \
 	  $(AR_CPPFLAGS) -DAR_DEBUG $(LUA_CFLAGS) -std=c11 2>&1 \
 	  | grep -vE '^[0-9]+ warnings? generated|^Suppressed |^Use -header-filter' > $@.log || true
-	@if grep -q ' error: \| warning: ' $@.log; then cat $@.log; exit 1; fi
+	@! grep -E -A2 ' (error|warning): ' $@.log
 	@touch $@
 
 # Each suppression has its reason in .cppcheck.
