@@ -39,7 +39,7 @@ end
 
 --- The context variable that overrides what is found, where it is set.
 function lazy.current_async_library_cvar()
-  return require("contextvars").ContextVar("current_async_library_cvar")
+  return require("anyrun.context").ContextVar("current_async_library_cvar")
 end
 
 return setmetatable(sniffio, {

@@ -3,7 +3,6 @@
 local class = require "anyrun.class"
 local native_run = require "_anyrun.run"
 local native_task = require "_anyrun.task"
-local options = require "anyrun.options"
 
 local ipairs = ipairs
 
@@ -87,11 +86,7 @@ local Ignored = class.new("IgnoredTaskStatus")
 ---@param value? any
 ---Checkpoint: never.
 ---@usage (task_status or anyio.TASK_STATUS_IGNORED):started(port)
-function Ignored:started(value) -- luacheck: ignore value
-  options.arg("started", 0, self, function(object)
-    if not class.is(object, Ignored) then return "TaskStatus expected" end
-  end)
-end
+function Ignored:started(value) end -- luacheck: ignore value
 
 --- Stands for a task status where a task was not started by `start`.
 tasks.TASK_STATUS_IGNORED = Ignored()

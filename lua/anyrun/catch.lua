@@ -22,9 +22,9 @@ local function arrived(err)
   return errors.RuntimeError("error(nil): an error without a value was raised")
 end
 
-local function only_exceptions(ok, err, ...)
-  if ok then return true, err, ... end
-  err = arrived(err)
+local function only_exceptions(ok, ...)
+  if ok then return true, ... end
+  local err = arrived((...))
   if errors.is_ordinary(err) then return false, err end
   error(err, 0)
 end
@@ -44,6 +44,7 @@ end
 ---Raises: what `f` raises and is not an `Exception`.
 ---@usage local ok, err = anyio.pcall(fetch, url)
 function catch.pcall(f, ...)
+  -- what it may not swallow is raised again
   return only_exceptions(xpcall(f, on_error, ...))
 end
 
@@ -57,6 +58,7 @@ end
 ---Checkpoint: as `f`.
 ---@usage return leave(cm, catch.try(body, value))
 function catch.try(f, ...)
+  -- swallows everything: that is what it is for
   return pass(xpcall(f, on_error, ...))
 end
 
