@@ -1,0 +1,44 @@
+--- Debug mode's eye on tasks: a step that takes long is reported.
+
+local run_lib = require "_anyrun.run"
+local task_lib = require "_anyrun.task"
+local tasks = require "asyncio.task"
+local time_lib = require "_anyrun.time"
+
+local setmetatable = setmetatable
+
+local debugging = {}
+
+---@class asyncio.Watch an instrument that looks at the clock
+local Watch = { __name = "asyncio.Watch" }
+Watch.__index = Watch
+
+function Watch:before_task_step() self.since = time_lib.now() end
+
+function Watch:after_task_step(native)
+  local since = self.since
+  if not since or native == self.loop._driver then return end
+  self.since = nil
+  local seconds = time_lib.now() - since
+  if seconds < self.loop.slow_callback_duration then return end
+  if task_lib.face(native) or task_lib.state(native) ~= "done" then
+    self.loop:_took(tasks.face_of(native), seconds)
+  end
+end
+
+--- Begins or ends to look, in the run this thread is in.
+---@param loop asyncio.Loop
+---@param on boolean
+---Checkpoint: never.
+---@usage debugging.switch(loop, true)
+function debugging.switch(loop, on)
+  if on and not loop._watch then
+    loop._watch = setmetatable({ loop = loop }, Watch)
+    run_lib.add_instrument(loop._watch)
+  elseif not on and loop._watch then
+    run_lib.remove_instrument(loop._watch)
+    loop._watch = nil
+  end
+end
+
+return debugging

@@ -1,0 +1,44 @@
+--- asyncio's face. It only says where each name is; modules are loaded when one
+--- of their names is first used.
+
+local rawset, require, setmetatable = rawset, require, setmetatable
+
+-- module -> the names that are its fields of the same name
+local EXPORTS <const> = {
+  ["asyncio.runner"] = { "Runner", "run" },
+  ["asyncio.tasks"] = {
+    "Task", "all_tasks", "create_task", "current_task", "ensure_future", "sleep",
+  },
+  ["asyncio.futures"] = { "Future", "isfuture" },
+  ["asyncio.gather"] = { "gather", "shield" },
+  ["asyncio.waiting"] = {
+    "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "as_completed",
+    "wait", "wait_for",
+  },
+  ["asyncio.timeouts"] = { "Timeout", "timeout", "timeout_at" },
+  ["asyncio.taskgroups"] = { "TaskGroup" },
+  ["asyncio.running"] = {
+    "get_event_loop", "get_running_loop", "new_event_loop", "set_event_loop",
+  },
+  ["asyncio.handles"] = { "Handle", "TimerHandle" },
+  ["asyncio.eager"] = { "create_eager_task_factory", "eager_task_factory" },
+  ["anyrun.errors"] = { "CancelledError", "InvalidStateError", "TimeoutError" },
+}
+
+local where = {}
+for module, names in next, EXPORTS do
+  for i = 1, #names do where[names[i]] = module end
+end
+
+---@class asyncio
+local asyncio = {}
+
+return setmetatable(asyncio, {
+  __index = function(self, name)
+    local module = where[name]
+    if not module then return nil end
+    local value = require(module)[name]
+    rawset(self, name, value)
+    return value
+  end,
+})
