@@ -3,8 +3,7 @@ local anyio = require "anyio"
 local t = require "harness"
 local each_checkpoint = require("fault.checkpoints").each_checkpoint
 local checkpoint = anyio.lowlevel.checkpoint
-
---- A value that notes its opening and closing in `state.open`.
+--- A value that counts itself in `state.open`.
 local function resource(state)
   state.open = state.open + 1
   return setmetatable({}, {__close = function() state.open = state.open - 1 end})
@@ -15,7 +14,6 @@ local function wait(n)
 end
 
 local function new_state() return {open = 0, children = 0, steps = {}} end
-
 --- Run `case` and check that it was hit, and that each attempt left the task
 -- that drives it as it was.
 local function torture(title, case)
