@@ -47,7 +47,7 @@ end
 function BaseException:__tostring()
   local message = self.message
   if message == nil or message == "" then return self.name end
-  return self.name .. ": " .. message
+  return self.name .. ": " .. tostring(message)
 end
 
 errors.BaseException = BaseException
@@ -168,6 +168,9 @@ local function refuse_construction()
   error(errors.TypeError(
     "Cancelled cannot be constructed: cancel a scope instead"), 0)
 end
+-- As asyncio's `cancel(msg)`, it takes any message.
+function CancelledError:_init(message) self.message = message end
+
 getmetatable(errors.Cancelled).__call = refuse_construction
 getmetatable(TrioCancelled).__call = refuse_construction
 
@@ -257,32 +260,20 @@ function errors.exception(name, base)
   return cls
 end
 
---- Keeps `earlier` as the cause of the error that came after it, where that
---- one can hold a cause, has none, and would not come to stand below itself.
----@param err any
----@param earlier any
----@return any err
----Checkpoint: never.
----@usage error(errors.chain(second, first), 0)
-function errors.chain(err, earlier)
-  if earlier == nil or not errors.is_error(err) or err.cause ~= nil then
-    return err
-  end
-  if errors.reaches(earlier, err) then return err end
-  err.cause = earlier
-  return err
-end
-
 -- What is needed only once an error is handled has files of its own.
 local ELSEWHERE <const> = {
   BaseExceptionGroup = "anyrun.groups",
   ExceptionGroup = "anyrun.groups",
   all_cancelled = "anyrun.groups",
+  chain = "anyrun.groups",
   filter_cancelled = "anyrun.groups",
   reaches = "anyrun.groups",
   catch = "anyrun.catch",
   pcall = "anyrun.catch",
   try = "anyrun.catch",
+  internal_error = "anyrun.verdicts",
+  signal_of = "anyrun.verdicts",
+  task_text = "anyrun.verdicts",
 }
 
 return setmetatable(errors, {

@@ -258,6 +258,23 @@ function groups.reaches(err, target)
   return false
 end
 
+--- Keeps `earlier` as the cause of the error that came after it, where that
+--- one can hold a cause, has none, and would not come to stand below itself.
+--- A cancellation made by a scope gets none: all its tasks share one object.
+---@param err any
+---@param earlier any
+---@return any err
+---Checkpoint: never.
+---@usage error(errors.chain(second, first), 0)
+function groups.chain(err, earlier)
+  if earlier == nil or not is_error(err) or err.cause ~= nil
+    or rawget(err, "scope_made") or groups.reaches(earlier, err) then
+    return err
+  end
+  err.cause = earlier
+  return err
+end
+
 groups.BaseExceptionGroup = BaseExceptionGroup
 groups.ExceptionGroup = ExceptionGroup
 

@@ -1,0 +1,63 @@
+--- What the core asks about errors it has in hand, seldom.
+
+local errors = require "anyrun.errors"
+
+local ipairs, rawget, tostring = ipairs, rawget, tostring
+
+local verdicts = {}
+
+local GROUP <const> = 4
+local INTERRUPT <const> = 8
+local SIGINT <const> = 2
+
+--- A task as the texts of cancellations name it.
+---@param task userdata
+---@return string
+---Checkpoint: never.
+---@usage errors.task_text(task) --> <Task 'fetch'>
+function verdicts.task_text(task)
+  return ("<Task '%s'>"):format(require("_anyrun.task").name(task))
+end
+
+--- What a run of trio raises when a task of the system has failed: the error
+--- in the groups of the nurseries that it came through. A callback has come
+--- through one less.
+---@param err any
+---@param from_callback boolean
+---@return anyio.BaseException TrioInternalError
+---Checkpoint: never.
+---@usage error(errors.internal_error(err, false), 0)
+function verdicts.internal_error(err, from_callback)
+  local cause = err
+  for _ = 1, from_callback and 1 or 2 do
+    cause = errors.BaseExceptionGroup("Exceptions from Trio nursery", { cause })
+  end
+  local who = from_callback and "a callback" or "a system task"
+  return errors.TrioInternalError(("%s failed: %s"):format(who, tostring(err)),
+    { cause = cause })
+end
+
+-- Whether every leaf of a group is a KeyboardInterrupt.
+local function all_interrupts(group)
+  for _, member in ipairs(group.exceptions) do
+    local kind = errors.kind(member)
+    local is_one = kind & INTERRUPT ~= 0
+      or kind & GROUP ~= 0 and all_interrupts(member)
+    if not is_one then return false end
+  end
+  return true
+end
+
+--- The signal a process dies of when this error ends it; 0 when of none.
+---@param err any
+---@return integer
+---Checkpoint: never.
+---@usage local signum = errors.signal_of(err)
+function verdicts.signal_of(err)
+  local kind = errors.kind(err)
+  if kind & INTERRUPT ~= 0 then return SIGINT end
+  if kind & GROUP ~= 0 then return all_interrupts(err) and SIGINT or 0 end
+  return errors.is_error(err) and math.tointeger(rawget(err, "signal")) or 0
+end
+
+return verdicts
