@@ -1,0 +1,298 @@
+# Control-C, SIGTERM, SIGHUP, SIGPIPE: the process dies of them as the signal
+# itself, after the scripts' clean-up.
+#
+# Nothing here is timed: each test waits for a line the script has printed.
+
+load helper
+
+# A script that tells when it waits and when it cleans up.
+waiting() {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+run(function()
+  local guard <close> = setmetatable({}, {
+    __close = function() print("cleaned up") end,
+  })
+  print("ready")
+  sleep(60)
+end)
+EOF
+}
+
+# killed_by SIGNAL: the job's exit status is the shell's for death by it.
+killed_by() {
+  same "exit status (stderr: $stderr)" $((128 + $(kill -l "$1"))) "$status"
+}
+
+@test "a shell loop around the program stops at Ctrl-C" {
+  waiting
+  save loop.sh <<'EOF'
+for i in 1 2 3; do
+  "$ANYRUN" "$@" s.lua
+  echo "went on after $?"
+done
+EOF
+  for backend in asyncio trio; do
+    begin bash loop.sh --backend=$backend
+    ready
+    kill -INT -- "-$job"
+    end
+    killed_by INT
+    same "output" "ready
+cleaned up" "$output"
+  done
+}
+
+@test "SIGTERM and SIGHUP kill the program after its clean-up" {
+  waiting
+  for backend in asyncio trio; do
+    for signal in TERM HUP; do
+      begin "$ANYRUN" --backend=$backend s.lua
+      ready
+      kill -$signal "$job"
+      end
+      killed_by $signal
+      same "output" "ready
+cleaned up" "$output"
+      # the shell says so only of who died of the signal, not of an exit
+      case $signal in
+        TERM) has Terminated "$death" ;;
+        HUP) has Hangup "$death" ;;
+      esac
+    done
+  done
+}
+
+@test "SIGTERM prints no error" {
+  waiting
+  begin "$ANYRUN" s.lua
+  ready
+  kill -TERM "$job"
+  end
+  same "standard error" "" "$stderr"
+}
+
+@test "an error during the clean-up of SIGTERM is told" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+run(function()
+  print("ready")
+  pcall(sleep, 60)
+  error("broken clean-up", 0)
+end)
+EOF
+  for backend in asyncio trio; do
+    begin "$ANYRUN" --backend=$backend s.lua
+    ready
+    kill -TERM "$job"
+    end
+    killed_by TERM
+    starts "anyrun: broken clean-up" "$stderr"
+  done
+}
+
+@test "Ctrl-C at top level of a script that waits" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+sleep(0)
+print("ready")
+sleep(60)
+EOF
+  for backend in asyncio trio; do
+    begin "$ANYRUN" --backend=$backend s.lua
+    ready
+    kill -INT "$job"
+    end
+    killed_by INT
+  done
+}
+
+@test "Ctrl-C interrupts an endless loop outside any run" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+print("ready")
+while true do end
+EOF
+  begin "$ANYRUN" s.lua
+  ready
+  kill -INT "$job"
+  end
+  killed_by INT
+  starts "anyrun: KeyboardInterrupt" "$stderr"
+  has "s.lua:3: in main chunk" "$stderr"
+}
+
+@test "Ctrl-C interrupts an endless loop in a task" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+run(function()
+  print("ready")
+  while true do end
+end)
+EOF
+  for backend in asyncio trio; do
+    begin "$ANYRUN" --backend=$backend s.lua
+    ready
+    kill -INT "$job"
+    kill -INT "$job"
+    end
+    killed_by INT
+  done
+}
+
+@test "Ctrl-C interrupts an endless loop inside nested coroutines" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+local function nest(depth)
+  if depth == 0 then
+    print("ready")
+    while true do end
+  end
+  coroutine.wrap(nest)(depth - 1)
+end
+if ... then run(nest, {}, 5) else nest(5) end
+EOF
+  begin "$ANYRUN" s.lua
+  ready
+  kill -INT "$job"
+  end
+  killed_by INT
+  for backend in asyncio trio; do
+    begin "$ANYRUN" --backend=$backend s.lua run
+    ready
+    kill -INT "$job"
+    kill -INT "$job"
+    end
+    killed_by INT
+  done
+}
+
+@test "Ctrl-C interrupts endless loops of metamethods and string functions" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+local t = setmetatable({}, {__index = function(t, k) return k end})
+print("ready")
+while true do
+  local _ = t[1]
+  string.gsub("abc", "%w", function(c) return t[c] end)
+end
+EOF
+  begin "$ANYRUN" s.lua
+  ready
+  kill -INT "$job"
+  end
+  killed_by INT
+}
+
+@test "a KeyboardInterrupt that is caught does not end the program" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+local anyio = require "anyio"
+print("ready")
+local ok, err = pcall(function() while true do end end)
+print(ok, anyio.isinstance(err, anyio.KeyboardInterrupt))
+EOF
+  begin "$ANYRUN" s.lua
+  ready
+  kill -INT "$job"
+  end
+  same "exit status (stderr: $stderr)" 0 "$status"
+  same "output" "ready
+false	true" "$output"
+}
+
+@test "Ctrl-C with tasks in a group kills the program by SIGINT" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+local anyio = require "anyio"
+run(function()
+  anyio.create_task_group(function(tg)
+    tg:start_soon(sleep, 60)
+    tg:start_soon(function()
+      anyio.create_task_group(function(inner)
+        inner:start_soon(function()
+          print("ready")
+          sleep(60)
+        end)
+      end)
+    end)
+  end)
+end)
+EOF
+  for backend in asyncio trio; do
+    begin "$ANYRUN" --backend=$backend s.lua
+    ready
+    kill -INT "$job"
+    end
+    killed_by INT
+  done
+}
+
+@test "a second Ctrl-C ends a clean-up that hangs" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+run(function()
+  print("ready")
+  pcall(sleep, 60)
+  print("hanging")
+  while true do end
+end)
+EOF
+  for backend in asyncio trio; do
+    begin "$ANYRUN" --backend=$backend s.lua
+    ready
+    kill -INT "$job"
+    ready hanging
+    kill -INT "$job"
+    end
+    killed_by INT
+  done
+}
+
+@test "SIGINT that was ignored at the start stays ignored" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+run(function()
+  print("ready")
+  while not io.open("go") do sleep(0.01) end
+  print("done")
+end)
+EOF
+  for backend in asyncio trio; do
+    begin env --ignore-signal=INT "$ANYRUN" --backend=$backend s.lua
+    ready
+    kill -INT "$job"
+    touch go
+    end
+    same "exit status (stderr: $stderr)" 0 "$status"
+    same "output" "ready
+done" "$output"
+    rm go
+  done
+}
+
+@test "a closed pipe kills the program by SIGPIPE, silently" {
+  for backend in asyncio trio; do
+    save pipe.sh <<EOF
+env --default-signal=PIPE "\$ANYRUN" --backend=$backend \
+  -e 'while true do print("y") sleep(0) end' | head -n 1
+echo "\${PIPESTATUS[@]}"
+EOF
+    run --separate-stderr bash pipe.sh
+    expect 0 "y
+141 0"
+  done
+}
+
+@test "where SIGPIPE is ignored, a closed pipe is output that failed" {
+  save pipe.sh <<'EOF'
+env --ignore-signal=PIPE "$ANYRUN" -e '
+  repeat local ok = io.write("y\n") until not ok' | head -n 1
+echo "${PIPESTATUS[@]}"
+EOF
+  run --separate-stderr bash pipe.sh
+  [ "$status" -eq 0 ]
+  same "output" "y
+1 0" "$output"
+  starts "anyrun: standard output: " "$stderr"
+}
