@@ -37,7 +37,8 @@ t.test("[TR-KI-02 TR-KI-05] control-C is raised where unprotected code runs", pl
   t.raises(KeyboardInterrupt, trio.run, strike)
 end)
 
-t.test("[TR-KI-02 TR-KI-05 D-31] in a child it comes out of the nursery in a group", plain, function()
+t.test("[TR-KI-02 TR-KI-05 D-31] in a child it comes out of the nursery in a group", plain,
+  function()
   local where
   local group = t.group(trio.run, function()
     trio.open_nursery(function(nursery)
@@ -53,7 +54,8 @@ t.test("[TR-KI-02 TR-KI-05 D-31] in a child it comes out of the nursery in a gro
   t.isa(group:leaves()[1], KeyboardInterrupt)
 end)
 
-t.test("[TR-KI-03 D-32] while nothing unprotected runs, main gets it at its next wait", plain, function()
+t.test("[TR-KI-03 D-32] while nothing unprotected runs, main gets it at its next wait", plain,
+  function()
   local seen
   local value = trio.run(function()
     lowlevel.current_trio_token():run_sync_soon(control_c)
@@ -65,7 +67,8 @@ t.test("[TR-KI-03 D-32] while nothing unprotected runs, main gets it at its next
   t.eq(value, "goes on")
 end)
 
-t.test("[TR-KI-04 D-34] restricted, it strikes only at the main task's checkpoints", plain, function()
+t.test("[TR-KI-04 D-34] restricted, it strikes only at the main task's checkpoints", plain,
+  function()
   local log = t.log()
   trio.run(function()
     trio.open_nursery(function(nursery)
