@@ -67,7 +67,7 @@ t.test("[TR-KI-03 D-32] while nothing unprotected runs, main gets it at its next
   t.eq(value, "goes on")
 end)
 
-t.test("[TR-KI-04 D-34] restricted, it strikes only at the main task's checkpoints", plain,
+t.test("[TR-KI-04 TR-RUN-09 D-34] restricted, it strikes only at the main task's checkpoints", plain,
   function()
   local log = t.log()
   trio.run(function()
@@ -198,3 +198,8 @@ t.test("[TR-KI-14 TR-NUR-13 TR-RSN-11] all asleep: main gets it, the children ar
     t.eq(#group:leaves(), 1)
     t.isa(group:leaves()[1], KeyboardInterrupt)
   end)
+
+t.test("[TR-KI-08] one that comes before the main task exists is not lost", plain, function()
+  t.raises(KeyboardInterrupt, trio.run, function() trio.sleep_forever() end,
+    {instruments = {{before_run = control_c}}})
+end)
