@@ -16,7 +16,7 @@
 
 const ar_option_row ar_option_rows[] = {
 #define AR_OPTION(name, short_name, long_name, takes, value, help) \
-  {short_name, long_name, AR_OPTION_TAKES_##takes, value, help},
+  {long_name, value, help, AR_OPTION_TAKES_##takes, short_name},
 #include "cli/options.def"
 #undef AR_OPTION
 };
@@ -225,10 +225,11 @@ static int choose_backend(ar_options *options, FILE *err) {
 static int take(ar_options *options, ar_option option, const char *value,
                 FILE *err) {
   const char *problem = NULL;
+  const char *equals = value != NULL ? strchr(value, '=') : NULL;
   switch (option) {
     case AR_OPTION_BACKEND: options->backend = value; break;
     case AR_OPTION_BACKEND_OPTION:
-      if (*value == '=' || strchr(value, '=') == NULL)
+      if (equals == NULL || equals == value)
         problem = "anyrun: option '--backend-option' needs KEY=VALUE, not";
       break;
     case AR_OPTION_INTERACTIVE:

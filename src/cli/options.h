@@ -39,11 +39,11 @@ typedef enum {
 
 /* A row of options.def. */
 struct ar_option_row {
-  char letter;      /* 0: has none */
-  const char *word; /* without the dashes; NULL: has none */
-  ar_option_takes takes;
+  const char *word;  /* without the dashes; NULL: has none */
   const char *value; /* the name of what it takes, or NULL */
   const char *help;
+  ar_option_takes takes;
+  char letter; /* 0: has none */
 };
 
 /* AR_OPTION_COUNT rows, indexed by ar_option. */
