@@ -7,7 +7,7 @@ local lot_lib = require "_anyrun.lot"
 local options = require "anyrun.options"
 local task_lib = require "_anyrun.task"
 
-local error, pairs, pcall, setmetatable = error, pairs, pcall, setmetatable
+local error, pairs, setmetatable = error, pairs, setmetatable
 local isinstance = errors.isinstance
 
 ---@class trio.testing.Sequencer
@@ -44,8 +44,7 @@ local function enter(self, position)
   end
   self._claimed[position] = true
   if position == 0 then return end
-  -- bare: Cancelled is what is looked for
-  local ok, err = pcall(wait_turn, self, position)
+  local ok, err = errors.try(wait_turn, self, position)
   if not ok and isinstance(err, errors.Cancelled) then
     break_all(self)
     fail "Sequencer wait cancelled -- sequence broken"

@@ -10,7 +10,7 @@ local run_lib = require "_anyrun.run"
 local runner = require "trio.runner"
 local task_lib = require "_anyrun.task"
 
-local error, pcall, select = error, pcall, select
+local error, select = error, select
 
 ---@class trio.testing
 local testing = {}
@@ -75,8 +75,8 @@ end
 function testing.assert_no_checkpoints(body)
   options.arg("assert_no_checkpoints", 1, body, "callable")
   local cancel, schedule = points()
-  -- bare: a body that raises is judged too, and every error passes on
-  return verify_none(cancel, schedule, pcall(body))
+  -- a body that raises is judged too
+  return verify_none(cancel, schedule, errors.try(body))
 end
 
 local function pick(...)

@@ -191,6 +191,10 @@ function FailScope:__call(body) return too_slow(scope_of[self](body)) end
 
 function FailScope:__tostring() return tostring(scope_of[self]) end
 
+--- Cancels the scope; leaving it then raises TooSlowError.
+---@param reason? string
+---Checkpoint: never.
+---@usage scope:cancel("no need any more")
 function FailScope:cancel(reason) return scope_of[self]:cancel(reason) end
 
 local function fail_scope(scope)

@@ -10,7 +10,7 @@ local run_lib = require "_anyrun.run"
 local spec = require "anyrun.spec"
 local tasks = require "trio.tasks"
 
-local error, pcall, rawequal, rawget = error, pcall, rawequal, rawget
+local error, rawequal, rawget = error, rawequal, rawget
 local table_pack, table_unpack = table.pack, table.unpack
 
 ---@class trio.token
@@ -48,12 +48,12 @@ local function crash(err) error(err, 0) end
 
 -- A callback's error ends the run, as one of a system task does.
 local function run_job(job)
-  -- bare: whatever is raised, Cancelled too, must not stop the other callbacks
-  local ok, err = pcall(job.f, table_unpack(job, 1, job.n))
+  -- Whatever is raised must not stop the other callbacks.
+  local ok, err = errors.try(job.f, table_unpack(job, 1, job.n))
   if ok then return end
-  -- bare: too late for a new task, the scheduler reports the error itself
-  local spawned = pcall(tasks.spawn_system, { name = "run_sync_soon callback" },
-    crash, err)
+  -- Too late for a new task the scheduler gets the error itself.
+  local spawned = errors.try(tasks.spawn_system,
+    { name = "run_sync_soon callback" }, crash, err)
   if not spawned then error(err, 0) end
 end
 
