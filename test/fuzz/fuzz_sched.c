@@ -344,8 +344,8 @@ static bool (*const operations[])(actor *a) = {
     op_request, op_uncancel, op_interrupt, op_end,    op_spawn,  op_yield,
 };
 
-static void actor_step(ar_job *job) {
-  actor *a = actor_of(ar_container_of(job, ar_task, job));
+/* What the step brings: a wake-up, or a cancellation, taken or swallowed. */
+static void arrive(actor *a) {
   bool first = a->task.state == AR_TASK_NEW;
   ar_cause cause = ar_task_begin(&a->task);
   bool hit = cause != AR_CAUSE_NONE || (!first && a->task.woken != 0);
@@ -354,27 +354,37 @@ static void actor_step(ar_job *job) {
     w.n_arrived++;
   a->in_lot = false;
   REQUIRE(a->place.lot == NULL);
-  if (hit && a->joining)
+  if (!hit)
+    return;
+  if (a->joining)
     a->broken = true;
-  if (hit && (a->joining || is_exhausted() || (next_byte() & 1) == 0))
+  if (a->joining || (next_byte() & 1) == 0)
     a->unwinding = true;
-  for (;;) {
-    if (is_exhausted())
-      a->unwinding = true;
-    if (a->unwinding && !unwind(a))
-      return;
-    if (a->unwinding) {
-      end_actor(a);
-      return;
-    }
-    if (a->joining) {
-      if (!join(a))
-        return;
-      (void)pop_frame(a);
-    }
-    if (!is_exhausted() && operations[next_byte() % ar_countof(operations)](a))
-      return;
+}
+
+/* One thing after the other; true when the step is over. */
+static bool go_on(actor *a) {
+  if (is_exhausted())
+    a->unwinding = true;
+  if (a->unwinding && !unwind(a))
+    return true;
+  if (a->unwinding) {
+    end_actor(a);
+    return true;
   }
+  if (a->joining) {
+    if (!join(a))
+      return true;
+    (void)pop_frame(a);
+  }
+  return !is_exhausted() && operations[next_byte() % ar_countof(operations)](a);
+}
+
+static void actor_step(ar_job *job) {
+  actor *a = actor_of(ar_container_of(job, ar_task, job));
+  arrive(a);
+  while (!go_on(a))
+    ;
 }
 
 /* ---- the run ---- */
