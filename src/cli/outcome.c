@@ -57,10 +57,13 @@ static summary summarize(lua_State *L, int err) {
   return s;
 }
 
-/* The status of the SystemExit at idx. A text is said, and is a failure. */
-static int exit_status(lua_State *L, int idx) {
+/* What the SystemExit at idx asks for: a signal, if one made it, or a status.
+   A text is said, and is a failure. */
+static int exit_status(lua_State *L, int idx, int *signal) {
   int is_integer;
   lua_Integer status;
+  (void)ar_errval_push_field(L, idx, "signal");
+  *signal = (int)lua_tointeger(L, -1);
   (void)ar_errval_push_field(L, idx, "code");
   status = lua_tointegerx(L, -1, &is_integer);
   (void)ar_errval_push_field(L, idx, "message");
@@ -77,7 +80,7 @@ static int judge(lua_State *L) {
   lua_settop(L, 1);
   s = summarize(L, 1); /* stack: err, leaf */
   if (s.n > 0 && (s.common & AR_KIND_EXIT)) {
-    outcome->status = exit_status(L, 2);
+    outcome->status = exit_status(L, 2, &outcome->signal);
     return 0;
   }
   if (s.n > 0 && (s.common & AR_KIND_KEYBOARD))

@@ -87,6 +87,18 @@ ready() {
   eventually grep -qsxF -- "${1-ready}" out
 }
 
+# interrupt: Ctrl-C again and again until the job has died.
+interrupt() {
+  local i
+  for ((i = 0; i < 500; i++)); do
+    kill -INT "$job"
+    sleep 0.02
+    [[ $(ps -o stat= -p "$job") == Z* ]] && return 0
+  done
+  echo "no Ctrl-C ends it"
+  return 1
+}
+
 # end: waits for the job. Leaves status, output and stderr as run does, and
 # what the shell said of its death in $death.
 end() {
