@@ -101,9 +101,9 @@ function MockClock:jump(seconds)
 end
 
 -- Called by the scheduler when every task has been blocked for as long as
--- `autojump_threshold` says: moves to the next deadline, if there is one.
-function MockClock:_autojump()
-  local left = run_lib.statistics().seconds_to_next_deadline
+-- `autojump_threshold` says, with the next deadline.
+function MockClock:_autojump(deadline)
+  local left = deadline - self:current_time()
   if left > 0 and left < huge then self:jump(left) end
 end
 

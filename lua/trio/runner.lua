@@ -57,7 +57,7 @@ end
 ---  when a system task, a callback or the clock failed.
 ---@usage trio.run(main, { clock = trio.testing.MockClock() }, "argument")
 function runner.run(main, opts, ...)
-  spec.parse("run", 1, main)
+  local f, name, context = spec.parse("run", 1, main)
   opts = options.check("run", opts, OPTIONS)
   if opts.strict_exception_groups == false then
     warn "TrioDeprecationWarning: strict_exception_groups = false is deprecated"
@@ -65,15 +65,17 @@ function runner.run(main, opts, ...)
   local native = {
     backend = "trio",
     library = "trio",
+    name = name,
+    context = context,
     clock = opts.clock,
     restrict_keyboard_interrupt_to_checkpoints =
       opts.restrict_keyboard_interrupt_to_checkpoints,
     strict_exception_groups = opts.strict_exception_groups,
   }
   if opts.instruments then
-    return run_with_instruments(native, opts.instruments, main, ...)
+    return run_with_instruments(native, opts.instruments, f, ...)
   end
-  return run_lib.run(native, main, ...)
+  return run_lib.run(native, f, ...)
 end
 
 --- The clock of the run that is going on: the option `clock`, or one that

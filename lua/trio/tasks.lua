@@ -37,6 +37,7 @@ local ROOT = {} -- the key of the root task among the run's variables
 ---Checkpoint: never.
 ---@usage local task = tasks.of(task_lib.current())
 function tasks.of(native)
+  if native_of[native] then return native end -- it has been asked already
   local face = get_face(native)
   if face == nil then
     face = setmetatable({}, Task)
