@@ -24,7 +24,9 @@ static void check(ar_options *options) {
     if (option == AR_OPTION_WRONG)
       abort();
   } while (option != AR_OPTION_END);
-  if (options->first > options->argc || options->backend == NULL)
+  if (options->first > options->argc)
+    abort();
+  if (options->backend == NULL && options->help == NULL && !options->version)
     abort();
   (void)ar_options_script(options);
 }
