@@ -129,6 +129,19 @@ function base.stops_loop(err) return errors.kind(err) & 24 ~= 0 end
 ---@usage if base.is_cancelled(err) then undo() end
 function base.is_cancelled(err) return errors.kind(err) & 2 ~= 0 end
 
+--- A Context of what the core keeps for a task or callback: a Context already,
+--- or a table of values by variable, or nil.
+---@param kept table?
+---@return contextvars.Context
+---Checkpoint: never.
+---@usage return base.context_of(self._context)
+function base.context_of(kept)
+  if kept and getmetatable(kept) then return kept end
+  local context = require("contextvars").copy_context()
+  context.vars = kept
+  return context
+end
+
 base.try = catch.try
 
 return base

@@ -13,8 +13,15 @@ local debugging = {}
 local Watch = { __name = "asyncio.Watch" }
 Watch.__index = Watch
 
+--- A task's step begins.
+---Checkpoint: never.
+---@usage watch:before_task_step()
 function Watch:before_task_step() self.since = time_lib.now() end
 
+--- A task's step has ended.
+---@param native userdata
+---Checkpoint: never.
+---@usage watch:after_task_step(native)
 function Watch:after_task_step(native)
   local since = self.since
   if not since or native == self.loop._driver then return end

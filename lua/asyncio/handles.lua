@@ -58,10 +58,10 @@ end
 function Handle:cancelled() return self._cancelled or false end
 
 --- The context the callback runs in.
----@return table?
+---@return contextvars.Context
 ---Checkpoint: never.
 ---@usage local context = handle:get_context()
-function Handle:get_context() return self._context end
+function Handle:get_context() return base.context_of(self._context) end
 
 --- When the callback is due, in the loop's time.
 ---@return number

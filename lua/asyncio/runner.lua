@@ -89,14 +89,15 @@ local function parse(fname, main)
 end
 
 -- The main task begins: it is asyncio's like any other.
-local function first_step(loop, name)
+local function first_step(loop, f, name)
   local native = running.enter(loop)
   task_lib.set_name(native, name or tasks.next_name())
   loop._main = tasks.current_task()
+  loop._main._f = f
 end
 
 local function in_main(loop, f, name, context, ...)
-  first_step(loop, name)
+  first_step(loop, f, name)
   return context:run(f, ...)
 end
 

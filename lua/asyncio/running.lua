@@ -20,16 +20,13 @@ local running = { adopt = loops.adopt }
 ---@param self asyncio.Loop
 ---@return userdata
 ---Checkpoint: never.
----Raises: RuntimeError when it is closed, runs, or another run is going on.
+---Raises: RuntimeError when it is closed, runs, or another run is going on
+---(which the core finds out).
 ---@usage local run = running.open(loop)
 function running.open(self)
   self:_check_open()
   if self:is_running() then
     error(errors.RuntimeError("This event loop is already running"), 3)
-  elseif run_lib.backend() then
-    error(errors.RuntimeError(
-      "asyncio.run() cannot be called from a running event loop: already running "
-      .. run_lib.backend() .. " in this thread"), 3)
   end
   self._run = self._run or run_lib.open({
     backend = "asyncio", library = "asyncio", uvloop = self._uvloop,

@@ -162,6 +162,18 @@ end
 ---@usage local f = task:get_coro()
 function Task:get_coro() return self._f end
 
+--- The context it runs in.
+---@return contextvars.Context
+---Checkpoint: never.
+---@usage local value = task:get_context():get(var)
+function Task:get_context()
+  local kept = self._context
+  if kept == nil and self._native and not self._done then
+    kept = task_lib.context(self._native)
+  end
+  return base.context_of(kept)
+end
+
 local function unsupported(name)
   return function()
     error(errors.RuntimeError("Task does not support " .. name .. " operation"), 2)
