@@ -19,6 +19,9 @@ LUA ?= lua5.4
 PKG_CONFIG ?= pkg-config
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
+# A make that was given -j hands its own on.
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+
 # V=1 shows whole commands; without it one short line each.
 V ?=
 say = $(if $(V),,@echo '  $(1)';)
@@ -108,10 +111,10 @@ need = @command -v $(1) >/dev/null || { \
 
 .PHONY: release debug program objects tools
 release: tools ## release build: build/release/anyrun (the default)
-	@$(MAKE) -j$(JOBS) VARIANT=release program
+	@$(MAKE) $(PARALLEL) VARIANT=release program
 
 debug: tools ## debug build: assertions, check.c after each turn, module T, trace
-	@$(MAKE) -j$(JOBS) VARIANT=debug program
+	@$(MAKE) $(PARALLEL) VARIANT=debug program
 
 tools:
 	$(call need,$(firstword $(CC)),gcc)
@@ -121,8 +124,10 @@ tools:
 	  echo "headers are missing: apt-get install liblua5.4-dev libuv1-dev" >&2; exit 1; }
 
 objects: $(LOW_OBJ) $(HIGH_OBJ)
+	@:
 
 program: $(PROGRAM)
+	@:
 
 # Rooms below host are compiled without Lua's include path: a stray
 # `#include <lua.h>` there does not compile.
@@ -193,16 +198,15 @@ man: release ## put the options of --help into man/anyrun.1
 
 # ---- check ------------------------------------------------------------------
 
-RUN_TESTS = @BUILD='$(BUILD)' MAKE='$(MAKE)' scripts/run-tests
+RUN_TESTS = BUILD='$(BUILD)' MAKE='$(MAKE) $(PARALLEL)' scripts/run-tests
 export T FAST SEED SEEDS
 
 .PHONY: check check-fast check-all check-c check-lua check-bats test-programs
 check: tools ## all tests, debug build; T=text takes only what matches
-	$(RUN_TESTS) debug c lua bats
+	@$(RUN_TESTS) debug c lua bats
 
 check-fast: tools ## without slow tests, one seed
-	@FAST=1 SEEDS='$(or $(SEEDS),1)' BUILD='$(BUILD)' MAKE='$(MAKE)' \
-	  scripts/run-tests debug c lua bats
+	@FAST=1 SEEDS='$(or $(SEEDS),1)' $(RUN_TESTS) debug c lua bats
 
 check-all: ## check, the sanitizers, valgrind, torture, every fuzzer for 10 s
 	@$(MAKE) check
@@ -215,41 +219,42 @@ check-all: ## check, the sanitizers, valgrind, torture, every fuzzer for 10 s
 	@$(MAKE) valgrind
 
 check-c: tools ## the C tests of the rooms below Lua
-	$(RUN_TESTS) debug c
+	@$(RUN_TESTS) debug c
 
 check-lua: tools ## the Lua tests, every file on every backend
-	$(RUN_TESTS) debug lua
+	@$(RUN_TESTS) debug lua
 
 check-bats: tools ## the program from outside
-	$(RUN_TESTS) debug bats
+	@$(RUN_TESTS) debug bats
 
 test-programs: $(C_TEST_BIN)
+	@:
 
 .PHONY: asan ubsan tsan valgrind torture
 asan: tools ## all tests with the address sanitizer
-	$(RUN_TESTS) asan c lua bats
+	@$(RUN_TESTS) asan c lua bats
 
 ubsan: tools ## all tests with the undefined-behaviour sanitizer
-	$(RUN_TESTS) ubsan c lua bats
+	@$(RUN_TESTS) ubsan c lua bats
 
 tsan: tools ## C and Lua tests with the thread sanitizer
-	$(RUN_TESTS) tsan c lua
+	@$(RUN_TESTS) tsan c lua
 
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
   --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect
 valgrind: tools ## C and Lua tests without slow ones, with leak check
 	$(call need,valgrind,valgrind)
 	@FAST=1 SEEDS='$(or $(SEEDS),1)' TEST_TIMEOUT=600 WRAP='$(VALGRIND)' \
-	  BUILD='$(BUILD)' MAKE='$(MAKE)' scripts/run-tests debug c lua
+	  $(RUN_TESTS) debug c lua
 
 torture: tools ## n-th allocation fails, n-th checkpoint is cancelled
-	@TEST_TIMEOUT=900 BUILD='$(BUILD)' MAKE='$(MAKE)' scripts/run-tests debug fault
+	@TEST_TIMEOUT=900 $(RUN_TESTS) debug fault
 
 .PHONY: fuzz fuzz-program cover bench
 FUZZER = $(BUILD)/fuzz/fuzz_$(TARGET)
 fuzz: tools ## libFuzzer: TARGET=sched TIME=60 (seconds)
 	$(call need,clang,clang)
-	@$(MAKE) -j$(JOBS) VARIANT=fuzz CC=clang $(FUZZER)
+	@$(MAKE) $(PARALLEL) VARIANT=fuzz CC=clang $(FUZZER)
 	@mkdir -p $(BUILD)/fuzz/corpus/$(TARGET)
 	$(FUZZER) -max_total_time=$(TIME) -print_final_stats=1 \
 	  -artifact_prefix=$(BUILD)/fuzz/$(TARGET)- $(BUILD)/fuzz/corpus/$(TARGET) \
@@ -264,7 +269,7 @@ $(FUZZER): test/fuzz/fuzz_$(TARGET).c $(LOW_LIB) $(HIGH_LIB) $(OUT)/flags
 cover: tools ## lines and branches that the tests reach, room by room
 	$(call need,gcov,gcc)
 	@find $(BUILD)/cover -name '*.gcda' -delete 2>/dev/null || true
-	$(RUN_TESTS) cover c lua bats
+	@$(RUN_TESTS) cover c lua bats
 	@scripts/coverage $(BUILD)/cover
 
 bench: release ## figures and ratios from alternating runs (BASE=rev: against it)
@@ -289,7 +294,7 @@ LINTS = format-check lint-gcc lint-clang lint-tidy lint-cppcheck lint-lua \
   lint-shell lint-man lint-rules
 .PHONY: $(LINTS)
 lint: tools ## warnings as errors, clang-tidy, cppcheck, luacheck, shellcheck, rules
-	@$(MAKE) -j$(JOBS) -k --output-sync=target $(LINTS)
+	@$(MAKE) $(PARALLEL) -k --output-sync=target $(LINTS)
 	@echo 'lint: nothing to complain about'
 
 lint-gcc:
