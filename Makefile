@@ -198,14 +198,16 @@ man: release ## put the options of --help into man/anyrun.1
 
 # ---- check ------------------------------------------------------------------
 
-RUN_TESTS = BUILD='$(BUILD)' MAKE='$(MAKE) $(PARALLEL)' scripts/run-tests
+RUN_TESTS = BUILD='$(BUILD)' scripts/run-tests
 export T FAST SEED SEEDS
 
 .PHONY: check check-fast check-all check-c check-lua check-bats test-programs
 check: tools ## all tests, debug build; T=text takes only what matches
+	@$(MAKE) $(PARALLEL) VARIANT=debug test-programs program
 	@$(RUN_TESTS) debug c lua bats
 
 check-fast: tools ## without slow tests, one seed
+	@$(MAKE) $(PARALLEL) VARIANT=debug test-programs program
 	@FAST=1 SEEDS='$(or $(SEEDS),1)' $(RUN_TESTS) debug c lua bats
 
 check-all: ## check, the sanitizers, valgrind, torture, every fuzzer for 10 s
@@ -219,12 +221,15 @@ check-all: ## check, the sanitizers, valgrind, torture, every fuzzer for 10 s
 	@$(MAKE) valgrind
 
 check-c: tools ## the C tests of the rooms below Lua
+	@$(MAKE) $(PARALLEL) VARIANT=debug test-programs
 	@$(RUN_TESTS) debug c
 
 check-lua: tools ## the Lua tests, every file on every backend
+	@$(MAKE) $(PARALLEL) VARIANT=debug program
 	@$(RUN_TESTS) debug lua
 
 check-bats: tools ## the program from outside
+	@$(MAKE) $(PARALLEL) VARIANT=debug program
 	@$(RUN_TESTS) debug bats
 
 test-programs: $(C_TEST_BIN)
@@ -232,22 +237,27 @@ test-programs: $(C_TEST_BIN)
 
 .PHONY: asan ubsan tsan valgrind torture
 asan: tools ## all tests with the address sanitizer
+	@$(MAKE) $(PARALLEL) VARIANT=asan test-programs program
 	@$(RUN_TESTS) asan c lua bats
 
 ubsan: tools ## all tests with the undefined-behaviour sanitizer
+	@$(MAKE) $(PARALLEL) VARIANT=ubsan test-programs program
 	@$(RUN_TESTS) ubsan c lua bats
 
 tsan: tools ## C and Lua tests with the thread sanitizer
+	@$(MAKE) $(PARALLEL) VARIANT=tsan test-programs program
 	@$(RUN_TESTS) tsan c lua
 
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
   --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect
 valgrind: tools ## C and Lua tests without slow ones, with leak check
+	@$(MAKE) $(PARALLEL) VARIANT=debug test-programs program
 	$(call need,valgrind,valgrind)
 	@FAST=1 SEEDS='$(or $(SEEDS),1)' TEST_TIMEOUT=600 WRAP='$(VALGRIND)' \
 	  $(RUN_TESTS) debug c lua
 
 torture: tools ## n-th allocation fails, n-th checkpoint is cancelled
+	@$(MAKE) $(PARALLEL) VARIANT=debug program
 	@TEST_TIMEOUT=900 $(RUN_TESTS) debug fault
 
 .PHONY: fuzz fuzz-program cover bench
@@ -267,6 +277,7 @@ $(FUZZER): test/fuzz/fuzz_$(TARGET).c $(LOW_LIB) $(HIGH_LIB) $(OUT)/flags
 	  $(AR_LDLIBS) $(LDLIBS)
 
 cover: tools ## lines and branches that the tests reach, room by room
+	@$(MAKE) $(PARALLEL) VARIANT=cover test-programs program
 	$(call need,gcov,gcc)
 	@find $(BUILD)/cover -name '*.gcda' -delete 2>/dev/null || true
 	@$(RUN_TESTS) cover c lua bats
