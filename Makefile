@@ -199,7 +199,6 @@ man: release ## put the options of --help into man/anyrun.1
 # ---- check ------------------------------------------------------------------
 
 RUN_TESTS = BUILD='$(BUILD)' scripts/run-tests
-export T FAST SEED SEEDS
 
 .PHONY: check check-fast check-all check-c check-lua check-bats test-programs
 check: tools ## all tests, debug build; T=text takes only what matches
