@@ -273,6 +273,7 @@ local ELSEWHERE <const> = {
   try = "anyrun.catch",
   internal_error = "anyrun.verdicts",
   signal_of = "anyrun.verdicts",
+  task_face = "anyrun.faces",
   task_text = "anyrun.verdicts",
 }
 

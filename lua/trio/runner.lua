@@ -7,7 +7,7 @@ local run_lib = require "_anyrun.run"
 local spec = require "anyrun.spec"
 local token = require "trio.token"
 
-local setmetatable, type, warn = setmetatable, type, warn
+local type, warn = type, warn
 
 ---@class trio.runner
 local runner = {}
@@ -33,17 +33,6 @@ local OPTIONS = {
   restrict_keyboard_interrupt_to_checkpoints = "boolean",
   strict_exception_groups = "boolean",
 }
-
-local Forgetter = {}
-function Forgetter:__close() self.instruments.forget(self.list) end
-
-local function run_with_instruments(native, list, main, ...)
-  local instruments = require "trio.instruments"
-  native.instruments = instruments.copies(list)
-  local _ <close> = setmetatable({ instruments = instruments, list = list },
-    Forgetter)
-  return run_lib.run(native, main, ...)
-end
 
 --- Runs `main` as the main task of a run of its own, and returns what it
 --- returned when every task of the run has ended.
@@ -71,10 +60,8 @@ function runner.run(main, opts, ...)
     restrict_keyboard_interrupt_to_checkpoints =
       opts.restrict_keyboard_interrupt_to_checkpoints,
     strict_exception_groups = opts.strict_exception_groups,
+    instruments = opts.instruments,
   }
-  if opts.instruments then
-    return run_with_instruments(native, opts.instruments, f, ...)
-  end
   return run_lib.run(native, f, ...)
 end
 

@@ -4,6 +4,7 @@
 -- nurseries it holds are shown but have no counterpart in the scheduler.
 
 local class = require "anyrun.class"
+local faces = require "anyrun.faces"
 local options = require "anyrun.options"
 local run_lib = require "_anyrun.run"
 local task_lib = require "_anyrun.task"
@@ -28,7 +29,6 @@ tasks.Task = Task
 
 -- The task's userdata, by its Task; a Task keeps what it shows alive.
 local native_of = setmetatable({}, { __mode = "k" })
-local nursery_of_group
 local ROOT = {} -- the key of the root task among the run's variables
 
 --- The Task of a scheduler's task, always the same one.
@@ -48,6 +48,7 @@ function tasks.of(native)
 end
 
 local of = tasks.of
+faces.register("trio", of)
 
 --- An array of tasks as an array of Tasks, in place.
 ---@param list any[]
@@ -81,12 +82,6 @@ local function ask(name, native)
   if lookup then return lookup(native) end
 end
 
-local function nursery_of(group)
-  if group == nil then return nil end
-  nursery_of_group = nursery_of_group or require("trio.nursery").of
-  return nursery_of_group(group)
-end
-
 -- The fields that are asked for each time they are read.
 local fields = {}
 
@@ -98,18 +93,16 @@ function fields.context(native) return ask("context_of", native) end
 
 function fields.parent_nursery(native)
   local group = task_lib.group(native)
-  if group then return nursery_of(group) end
+  if group then return group end
   return tasks.root():_nursery_above(native)
 end
 
 function fields.eventual_parent_nursery(native)
-  return nursery_of(ask("pending_group", native))
+  return ask("pending_group", native)
 end
 
 function fields.child_nurseries(native)
-  local list = ask("groups", native) or {}
-  for i = 1, #list do list[i] = nursery_of(list[i]) end
-  return list
+  return ask("groups", native) or {}
 end
 
 function Task:__index(key)

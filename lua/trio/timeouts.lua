@@ -8,11 +8,10 @@ local options = require "anyrun.options"
 local scope_lib = require "_anyrun.scope"
 local time_lib = require "_anyrun.time"
 
-local native_scope = scope_lib.CancelScope
+local native_scope, native_fails = scope_lib.CancelScope, scope_lib.fails
 local native_now, native_sleep = time_lib.now, time_lib.sleep
 local needs_trio, not_foreign = guard.needs_trio, guard.not_foreign
-local error, setmetatable = error, setmetatable
-local tostring, type = tostring, type
+local error, type = error, type
 local huge = math.huge
 
 ---@class trio.timeouts
@@ -163,44 +162,10 @@ function timeouts.move_on_at(deadline, opts, body)
 end
 
 -- Any cancellation the scope caught counts, one by hand too.
-local function too_slow(scope, ...)
-  if scope.cancelled_caught then error(errors.TooSlowError(), 0) end
-  return scope, ...
-end
-
--- What `fail_after` and `fail_at` return when they are given no body: the
--- scope, which raises TooSlowError where a plain one would end quietly.
----@class trio.FailScope
----@field deadline number
----@field relative_deadline number
----@field shield boolean
----@field cancel_called boolean
----@field cancelled_caught boolean
----@field is_relative? boolean
-local FailScope = { __name = "CancelScope" }
-local scope_of = setmetatable({}, { __mode = "k" })
-
-function FailScope:__index(key)
-  if key == "cancel" then return FailScope.cancel end
-  return scope_of[self][key]
-end
-
-function FailScope:__newindex(key, value) scope_of[self][key] = value end
-
-function FailScope:__call(body) return too_slow(scope_of[self](body)) end
-
-function FailScope:__tostring() return tostring(scope_of[self]) end
-
---- Cancels the scope; leaving it then raises TooSlowError.
----@param reason? string
----Checkpoint: never.
----@usage scope:cancel("no need any more")
-function FailScope:cancel(reason) return scope_of[self]:cancel(reason) end
-
-local function fail_scope(scope)
-  local self = setmetatable({}, FailScope)
-  scope_of[self] = scope
-  return self
+local function too_slow(scope, body)
+  native_fails(scope, "TooSlowError")
+  if body == nil then return scope end
+  return scope(body)
 end
 
 --- Like `move_on_after`, but raises TooSlowError when the scope was left.
@@ -215,8 +180,7 @@ function timeouts.fail_after(seconds, opts, body)
   check_seconds(seconds, "fail_after")
   opts, body = split(opts, body)
   local scope = with_deadline("fail_after", "relative_deadline", seconds, opts)
-  if body == nil then return fail_scope(scope) end
-  return too_slow(scope(body))
+  return too_slow(scope, body)
 end
 
 --- Like `move_on_at`, but raises TooSlowError when the scope was left.
@@ -231,8 +195,7 @@ function timeouts.fail_at(deadline, opts, body)
   check_time(deadline, "fail_at")
   opts, body = split(opts, body)
   local scope = with_deadline("fail_at", "deadline", deadline, opts)
-  if body == nil then return fail_scope(scope) end
-  return too_slow(scope(body))
+  return too_slow(scope, body)
 end
 
 return timeouts
