@@ -8,11 +8,15 @@ local run_lib = require "_anyrun.run"
 local task_lib = require "_anyrun.task"
 
 local active, vars = run_lib.active, run_lib.vars
-local error, getmetatable, rawget, tostring = error, getmetatable, rawget, tostring
+local debug, error, getmetatable = debug, error, getmetatable
+local rawget, tostring = rawget, tostring
 local type = type
 
 ---@class asyncio.base
 local base = {}
+
+-- The folder of this face, as sources of functions name it.
+local HERE <const> = debug.getinfo(1, "S").source:match "^(.*)base%.lua$" or "?"
 
 local new_loop -- of asyncio.running, required when the first one is made
 
@@ -106,8 +110,7 @@ function base.site()
   for level = 3, 40 do
     local info = debug.getinfo(level, "Sl")
     if not info then break end
-    local ours = info.source:find("anyrun:asyncio/", 1, true)
-      or info.source:find("lua/asyncio/", 1, true)
+    local ours = info.source:sub(1, #HERE) == HERE
     if info.currentline > 0 and not ours then
       return ("%s:%d"):format(info.short_src, info.currentline)
     end
