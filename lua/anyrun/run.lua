@@ -50,23 +50,16 @@ local function debug_by_environment()
   return value ~= nil and value ~= "" and value ~= "0"
 end
 
--- Options given on the command line are the defaults of that backend there.
-local function backend_options(name, given)
-  local known, opts = BACKENDS[name], { backend = name, library = "anyio" }
-  local default = native.default_options
-  if default and name == native.default_backend() then
-    for key, value in pairs(default() or {}) do opts[key] = value end
-  end
-  if given then
-    for key in pairs(given) do
-      if known[key] == nil then
-        error(options.unknown(name, key, known), 4)
-      end
+-- Adds `given` to the settings; `level` is whose line an error names.
+local function take(settings, name, given, level)
+  local known = BACKENDS[name]
+  for key in pairs(given) do
+    if known[key] == nil then
+      error(options.unknown(name, key, known), level + 1)
     end
-    options.check("run", given, known, 2, 5)
-    for key, value in pairs(given) do opts[key] = value end
   end
-  return opts
+  options.check("run", given, known, 2, level + 2)
+  for key, value in pairs(given) do settings[key] = value end
 end
 
 local function set_up_asyncio(opts)
@@ -81,6 +74,27 @@ local function set_up_asyncio(opts)
     end
     opts.loop, opts.uvloop = loop, loop._uvloop == true
   end
+end
+
+-- What the core is told. Options of the command line are the defaults of the
+-- backend that it names.
+local function settings_of(name, given, level)
+  local settings = { backend = name, library = "anyio" }
+  if name == native.default_backend() then
+    take(settings, name, native.default_options() or {}, level + 1)
+  end
+  if given then take(settings, name, given, level + 1) end
+  if name == "asyncio" then set_up_asyncio(settings) end
+  return settings
+end
+
+--- The settings of the run that a script is in when it starts none itself.
+---@return table
+---Checkpoint: never.
+---Raises: TypeError when an option of the command line is unknown.
+---@usage local settings = run.implicit_options()
+function run.implicit_options()
+  return settings_of(native.default_backend(), nil, 1)
 end
 
 --- Starts a run, calls `main` as its main task, and waits for it.
@@ -108,8 +122,7 @@ function run.run(main, opts, ...)
     fail("LookupError", ("unknown backend '%s' (known: %s)"):format(
       tostring(name), table.concat(NAMES, ", ")), 2)
   end
-  local settings = backend_options(name, opts.backend_options)
-  if name == "asyncio" then set_up_asyncio(settings) end
+  local settings = settings_of(name, opts.backend_options, 2)
   settings.name, settings.context = task_name, context
   return native.run(settings, f, ...)
 end
