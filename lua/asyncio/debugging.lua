@@ -16,7 +16,7 @@ Watch.__index = Watch
 --- A task's step begins.
 ---Checkpoint: never.
 ---@usage watch:before_task_step()
-function Watch:before_task_step() self.since = time_lib.now() end
+function Watch:before_task_step() self.since = time_lib.monotonic() end
 
 --- A task's step has ended.
 ---@param native userdata
@@ -26,7 +26,7 @@ function Watch:after_task_step(native)
   local since = self.since
   if not since or native == self.loop._driver then return end
   self.since = nil
-  local seconds = time_lib.now() - since
+  local seconds = time_lib.monotonic() - since
   if seconds < self.loop.slow_callback_duration then return end
   if task_lib.face(native) or task_lib.state(native) ~= "done" then
     self.loop:_took(tasks.face_of(native), seconds)

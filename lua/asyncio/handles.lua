@@ -71,9 +71,9 @@ function TimerHandle:when() return self._when end
 
 local function timed(loop, what, f, ...)
   if not loop._debug then return base.try(f, ...) end
-  local start = time_lib.now()
+  local start = time_lib.monotonic()
   local ok, err = base.try(f, ...)
-  loop:_took(what, time_lib.now() - start)
+  loop:_took(what, time_lib.monotonic() - start)
   return ok, err
 end
 

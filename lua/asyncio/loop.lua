@@ -12,7 +12,7 @@ local options = require "anyrun.options"
 local reports = require "asyncio.reports"
 local run_lib = require "_anyrun.run"
 local tasks = require "asyncio.tasks"
-local time_lib = require "_anyrun.time"
+local monotonic = require("_anyrun.time").monotonic
 
 local error, ipairs, math = error, ipairs, math
 local setmetatable, tostring = setmetatable, tostring
@@ -90,7 +90,7 @@ end
 ---@return number
 ---Checkpoint: never.
 ---@usage local start = loop:time()
-function Loop:time() return time_lib.now() end
+function Loop:time() return monotonic() end
 
 --- Calls `f` in the loop's next turn, after what was queued before.
 ---@param target function|table `f` or `{f, context = c}`
@@ -274,7 +274,7 @@ local LONGEST <const> = 3600 * 24 * 365 * 100
 ---@return number
 ---Checkpoint: never.
 ---@usage local start = loop:time()
-function UvLoop:time() return time_lib.now() * 1000 // 1 / 1000 end
+function UvLoop:time() return monotonic() * 1000 // 1 / 1000 end
 
 -- Whole milliseconds; less than half of one is none: a place in the queue.
 function UvLoop:_later(fname, delay, ...)

@@ -55,14 +55,14 @@ t.test("[D-25 D-22] the same program, the same order, without a seed", plain, fu
   for _ = 1, 5 do t.eq(asyncio.run(main), "12341234") end
 end)
 
-t.test("[D-57] trio's run inside an asyncio task is refused, asyncio named", function()
+t.test("[D-57 SN-15] trio's run inside an asyncio task is refused, asyncio named", function()
   local trio = require "trio"
   local err = t.raises(anyio.RuntimeError, trio.run, function() t.fail("ran") end)
   t.match(tostring(err), "asyncio")
   asyncio.sleep(0)
 end)
 
-t.test("[D-57] asyncio's run inside a trio task is refused, trio named", plain, function()
+t.test("[D-57 SN-16] asyncio's run inside a trio task is refused, trio named", plain, function()
   anyio.run(function()
     local err = t.raises(anyio.RuntimeError, asyncio.run, function() t.fail("ran") end)
     t.match(tostring(err), "trio")
@@ -86,7 +86,7 @@ t.test("[D-59 RUN-36] asyncio's functions in a trio run say what is wrong", plai
   end, {backend = "trio"})
 end)
 
-t.test("[D-59] trio's sleep in an asyncio task: RuntimeError, bad yield", function()
+t.test("[D-59 AS-TASK-06] trio's sleep in an asyncio task: RuntimeError, bad yield", function()
   local err = t.raises(anyio.RuntimeError, require("trio").sleep, 0)
   t.match(tostring(err), "bad yield")
 end)

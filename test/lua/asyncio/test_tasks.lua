@@ -80,6 +80,15 @@ t.test("[AS-TASK-05] a task that awaits itself: RuntimeError", function()
   t.match(err.message, "cannot await on itself")
 end)
 
+t.test("[AS-TASK-06] a yield that nobody asked for is an error in the task, which goes on", function()
+  local task = asyncio.create_task(function()
+    local ok = pcall(coroutine.yield, "for nobody")
+    asyncio.sleep(0)
+    return ok
+  end)
+  t.eq(task:await(), false)
+end)
+
 t.test("[AS-TASK-07 D-37] names count up, or are given", function()
   local a = asyncio.create_task(function() end)
   local b = asyncio.create_task(function() end)
