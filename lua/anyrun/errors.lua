@@ -270,9 +270,13 @@ local ELSEWHERE <const> = {
   reaches = "anyrun.groups",
   catch = "anyrun.catch",
   pcall = "anyrun.catch",
+  rethrow = "anyrun.catch",
   try = "anyrun.catch",
+  group_of = "anyrun.verdicts",
   internal_error = "anyrun.verdicts",
   signal_of = "anyrun.verdicts",
+  single_cancelled = "anyrun.verdicts",
+  task_face = "anyrun.verdicts",
   task_face = "anyrun.faces",
   task_text = "anyrun.verdicts",
 }

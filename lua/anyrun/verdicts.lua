@@ -19,6 +19,53 @@ function verdicts.task_text(task)
   return ("<Task '%s'>"):format(require("_anyrun.task").name(task))
 end
 
+--- The task as the library of its run shows it: its own object, else the
+--- handle.
+---@param task userdata
+---@return any
+---Checkpoint: never.
+---@usage local face = errors.task_face(task)
+function verdicts.task_face(task)
+  local native = require "_anyrun.task"
+  local face = native.face(task)
+  if face ~= nil then return face end
+  local make = require("_anyrun.run").vars().make_face
+  return make and make(task) or task
+end
+
+--- The errors of a task group as one.
+---@param pairs_list any[] error, traceback or false, error, ...
+---@param native boolean on asyncio
+---@param nursery boolean trio's own
+---@param strict boolean one error makes a group, too
+---@return any
+---Checkpoint: never.
+---@usage error(errors.group_of(list, false, true, true), 0)
+function verdicts.group_of(pairs_list, native, nursery, strict)
+  local list, tracebacks = {}, {}
+  for i = 1, #pairs_list, 2 do
+    list[#list + 1] = pairs_list[i]
+    tracebacks[#list] = pairs_list[i + 1] or nil
+  end
+  if nursery and not strict and #list == 1 then return list[1] end
+  local message = native and "unhandled errors in a TaskGroup"
+    or "Exceptions from Trio nursery"
+  return errors.BaseExceptionGroup(message, list, { tracebacks = tracebacks })
+end
+
+--- What leaves a task group of AnyIO: a group of nothing but cancellations
+--- leaves as one of them.
+---@param err any
+---@return any
+---Checkpoint: never.
+---@usage error(errors.single_cancelled(err), 0)
+function verdicts.single_cancelled(err)
+  if errors.kind(err) & GROUP == 0 then return err end
+  if not errors.all_cancelled(err) then return err end
+  while errors.kind(err) & GROUP ~= 0 do err = err.exceptions[1] end
+  return err
+end
+
 --- What a run of trio raises when a task of the system has failed: the error
 --- in the groups of the nurseries that it came through. A callback has come
 --- through one less.

@@ -50,6 +50,10 @@ void ar_group_child_done(ar_group *g, ar_task *t) {
   wake_host(g);
 }
 
+void ar_group_left(ar_group *g) {
+  wake_host(g);
+}
+
 void ar_group_starting(ar_group *g, int by) {
   AR_ASSERT(by > 0 || g->n_starting > 0);
   if (by > 0)

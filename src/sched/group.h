@@ -57,6 +57,9 @@ void ar_group_spawn(ar_group *g, struct ar_task *t);
 /* The child has finished (it is DONE): wakes the host if it was the last. */
 void ar_group_child_done(ar_group *g, struct ar_task *t);
 
+/* A child was moved out of it (ar_task_move): as if it had finished. */
+void ar_group_left(ar_group *g);
+
 /* A start() begins or ends. */
 void ar_group_starting(ar_group *g, int by);
 

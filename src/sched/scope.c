@@ -29,6 +29,7 @@ void ar_scope_init(ar_scope *s) {
   s->shield = false;
   s->effective = false;
   s->entered = false;
+  s->told = false;
 }
 
 void ar_scope_root(ar_scope *s, ar_sched *sched) {

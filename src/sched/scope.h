@@ -52,6 +52,7 @@ struct ar_scope {
   bool shield;
   bool effective; /* see above */
   bool entered;
+  bool told; /* an error object for it was made (host room's) */
 };
 
 void ar_scope_init(ar_scope *s);

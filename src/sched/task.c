@@ -145,6 +145,15 @@ ar_cause ar_task_pending(const ar_task *t) {
   return t->sched->policy->deliver(t, AR_MOMENT_PARKED);
 }
 
+ar_cause ar_task_take(ar_task *t) {
+  ar_cause cause = ar_task_pending(t);
+  if (cause != AR_CAUSE_NONE) {
+    t->cause = cause;
+    delivered(t, cause);
+  }
+  return cause;
+}
+
 bool ar_task_request_cancel(ar_task *t) {
   if (t->state == AR_TASK_DONE) return false;
   t->cancelling++;

@@ -129,6 +129,10 @@ void ar_task_deliver(ar_task *t);
 /* The cancellation the next wait would raise. */
 ar_cause ar_task_pending(const ar_task *t);
 
+/* Take the cancellation that is pending, to raise it without a wait: it
+ * counts as delivered. */
+ar_cause ar_task_take(ar_task *t);
+
 /* asyncio's cancel(): false if the task is done. */
 bool ar_task_request_cancel(ar_task *t);
 

@@ -1,0 +1,16 @@
+/*
+ * AnyIO's TaskHandle: what a task userdata offers to scripts.
+ */
+
+#ifndef ar_handle_h
+#define ar_handle_h
+
+#include "host/coro.h"
+
+/* [-0, +0] Methods and fields of the class. */
+void ar_handle_open(lua_State *L);
+
+/* [-0, +n] The results (or the error) of the finished task at idx. */
+int ar_handle_push_results(lua_State *L, ar_coro *c, int idx, int n);
+
+#endif

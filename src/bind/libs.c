@@ -1,0 +1,38 @@
+/*
+ * The table of native modules.
+ */
+
+#include "bind/libs.h"
+
+#include <lauxlib.h>
+
+#include "bind/handle.h"
+#include "bind/luax.h"
+#include "bind/runlib.h"
+
+static const luaL_Reg modules[] = {
+    {"_anyrun.errors", luaopen_anyrun_errors},
+    {"_anyrun.run", luaopen_anyrun_run},
+    {"_anyrun.task", luaopen_anyrun_task},
+    {"_anyrun.time", luaopen_anyrun_time},
+    {"_anyrun.scope", luaopen_anyrun_scope},
+    {"_anyrun.group", luaopen_anyrun_group},
+    {"_anyrun.lot", luaopen_anyrun_lot},
+#ifdef AR_DEBUG
+    {"_anyrun.test", luaopen_anyrun_test},
+#endif
+    {NULL, NULL}};
+
+void ar_libs_open(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (const luaL_Reg *m = modules; m->name != NULL; m++) {
+    lua_pushcfunction(L, m->func);
+    lua_setfield(L, -2, m->name);
+  }
+  lua_pop(L, 1);
+  /* The classes of what the host itself makes: runs and tasks. */
+  ar_class_open(L, "Run");
+  ar_class_open(L, "TaskHandle");
+  ar_handle_open(L);
+  ar_run_class_open(L);
+}

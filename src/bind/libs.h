@@ -1,0 +1,24 @@
+/*
+ * The native modules, which the Lua library requires as _anyrun.<name>.
+ */
+
+#ifndef ar_libs_h
+#define ar_libs_h
+
+#include <lua.h>
+
+/* [-0, +0] Make them known to `require`; each is opened on first use. */
+void ar_libs_open(lua_State *L);
+
+int luaopen_anyrun_errors(lua_State *L);
+int luaopen_anyrun_run(lua_State *L);
+int luaopen_anyrun_task(lua_State *L);
+int luaopen_anyrun_time(lua_State *L);
+int luaopen_anyrun_scope(lua_State *L);
+int luaopen_anyrun_group(lua_State *L);
+int luaopen_anyrun_lot(lua_State *L);
+#ifdef AR_DEBUG
+int luaopen_anyrun_test(lua_State *L);
+#endif
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * Module _anyrun.lot: the parking lot, as primitives in Lua use it.
+ */
+
+#include <math.h>
+
+#include "base/err.h"
+#include "bind/libs.h"
+#include "bind/luax.h"
+#include "host/raise.h"
+
+#define UV_KIND 1     /* keeps the name that lot->kind points to */
+#define UV_BREAKERS 2 /* list of who broke it; nil while it is whole */
+
+typedef struct {
+  ar_lot lot; /* first */
+} llot;
+
+static ar_lot *check_lot(lua_State *L, int idx) {
+  llot *l = luaL_checkudata(L, idx, "ParkingLot");
+  return &l->lot;
+}
+
+static int lot_new(lua_State *L) {
+  const char *kind = luaL_optstring(L, 1, "parking lot");
+  llot *l = lua_newuserdatauv(L, sizeof *l, 2);
+  ar_lot_init(&l->lot, kind);
+  luaL_setmetatable(L, "ParkingLot");
+  lua_pushstring(L, kind);
+  lua_setiuservalue(L, -2, UV_KIND);
+  /* The string in the user value may be another copy than the argument. */
+  lua_getiuservalue(L, -1, UV_KIND);
+  l->lot.kind = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return 1;
+}
+
+/* Raise if somebody broke the lot at stack place 1. */
+static void check_whole(lua_State *L) {
+  if (lua_getiuservalue(L, 1, UV_BREAKERS) != LUA_TNIL) {
+    lua_rawgeti(L, -1, (lua_Integer)lua_rawlen(L, -1));
+    ar_raise(L, "BrokenResourceError", "Parking lot broken by %s",
+             luaL_tolstring(L, -1, NULL));
+  }
+  lua_pop(L, 1);
+}
+
+static int parkk(lua_State *L, int status, lua_KContext ctx) {
+  ar_coro *c = ar_coro_of(ar_host_running(ar_host_of(L)));
+  (void)status;
+  (void)ctx;
+  if (c->task.woken == AR_EPIPE) check_whole(L);
+  (void)ar_coro_resumed(L);
+  return 0;
+}
+
+static int lot_park(lua_State *L) {
+  ar_lot *lot = check_lot(L, 1);
+  ar_coro *c = ar_coro_check(L);
+  lua_settop(L, 1);
+  check_whole(L);
+  c->cancel_points++;
+  c->schedule_points++;
+  ar_lot_park(lot, &c->place, ar_abort_place);
+  return ar_suspend(L, parkk, 0);
+}
+
+/* How many: an integer, or infinity. */
+static size_t check_count(lua_State *L, int idx) {
+  lua_Number n = luaL_optnumber(L, idx, 1);
+  if (isnan(n) || n < 0 || (isfinite(n) && n != floor(n)))
+    ar_raise(L, "ValueError",
+             "a count must be a whole number, not negative, or math.huge");
+  return n >= 1e15 ? SIZE_MAX : (size_t)n;
+}
+
+static int unpark(lua_State *L, size_t n) {
+  ar_lot *lot = check_lot(L, 1);
+  lua_Integer woken = 0;
+  lua_newtable(L);
+  while (n-- > 0) {
+    ar_link *first = ar_list_first(&lot->places);
+    ar_place *p;
+    if (first == NULL) break;
+    p = ar_container_of(first, ar_place, link);
+    ar_coro_push(L, ar_coro_of(p->task));
+    lua_rawseti(L, -2, ++woken);
+    (void)ar_lot_unpark(lot, 1, 0);
+  }
+  return 1;
+}
+
+static int lot_unpark(lua_State *L) {
+  return unpark(L, check_count(L, 2));
+}
+
+static int lot_unpark_all(lua_State *L) {
+  return unpark(L, SIZE_MAX);
+}
+
+static int lot_repark(lua_State *L) {
+  ar_lot *lot = check_lot(L, 1), *to = check_lot(L, 2);
+  if (lot != to) (void)ar_lot_repark(lot, to, check_count(L, 3));
+  return 0;
+}
+
+static int lot_repark_all(lua_State *L) {
+  ar_lot *lot = check_lot(L, 1), *to = check_lot(L, 2);
+  if (lot != to) (void)ar_lot_repark(lot, to, SIZE_MAX);
+  return 0;
+}
+
+/* break_lot(lot, by): every wait in it, now and later, fails. */
+static int lot_break(lua_State *L) {
+  ar_lot *lot = check_lot(L, 1);
+  luaL_checkany(L, 2);
+  if (lua_getiuservalue(L, 1, UV_BREAKERS) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 1, UV_BREAKERS);
+  }
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  (void)ar_lot_unpark(lot, SIZE_MAX, AR_EPIPE);
+  return 0;
+}
+
+static int lot_broken_by(lua_State *L) {
+  (void)check_lot(L, 1);
+  if (lua_getiuservalue(L, 1, UV_BREAKERS) == LUA_TNIL) lua_newtable(L);
+  return 1;
+}
+
+static int lot_statistics(lua_State *L) {
+  ar_lot *lot = check_lot(L, 1);
+  lua_createtable(L, 0, 1);
+  lua_pushinteger(L, (lua_Integer)lot->n_parked);
+  lua_setfield(L, -2, "tasks_waiting");
+  return 1;
+}
+
+static int lot_len(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)check_lot(L, 1)->n_parked);
+  return 1;
+}
+
+/* A parked task has the lot it parked in on its stack, but perhaps not one
+ * that it was moved to: it stays parked, and in no lot. */
+static int lot_gc(lua_State *L) {
+  llot *l = lua_touserdata(L, 1);
+  while (ar_lot_take(&l->lot) != NULL) continue;
+  return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"park", lot_park},           {"unpark", lot_unpark},
+    {"unpark_all", lot_unpark_all}, {"repark", lot_repark},
+    {"repark_all", lot_repark_all}, {"break_lot", lot_break},
+    {"broken_by", lot_broken_by}, {"statistics", lot_statistics},
+    {"__len", lot_len},           {"__gc", lot_gc},
+    {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"new", lot_new}, {NULL, NULL}};
+
+int luaopen_anyrun_lot(lua_State *L) {
+  ar_class_open(L, "ParkingLot");
+  luaL_getmetatable(L, "ParkingLot");
+  luaL_setfuncs(L, methods, 0);
+  lua_pop(L, 1);
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,478 @@
+/*
+ * Module _anyrun.scope: cancel scopes.
+ *
+ * A scope is called with the function that is its body, and returns itself,
+ * then what the body returned. The five functions of AnyIO (and trio's, whose
+ * clocks start later) differ only in the deadline they begin with.
+ */
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "bind/gscope.h"
+#include "bind/libs.h"
+#include "bind/luax.h"
+#include "host/cancelled.h"
+#include "host/leave.h"
+#include "host/lrun.h"
+#include "host/raise.h"
+#include "host/traceback.h"
+
+#define UV_REASON 1 /* text of the TimeoutError */
+#define UV_CLASS 2  /* name of the class to raise: TimeoutError, TooSlowError */
+#define UV_GROUP 3  /* the group it is the scope of */
+
+typedef struct {
+  ar_scope *scope;   /* its own, or borrowed from the group in UV_GROUP */
+  ar_scope own;
+  ar_lrun *run;      /* borrowed: only looked at while entered or to compare */
+  bool fails;        /* raises when its deadline ended it */
+  bool fails_always; /* ... when anything ended it (trio) */
+  bool relative;     /* `delay` counts from the entry */
+  bool used;         /* was entered */
+  ar_time delay;
+} lscope;
+
+static lscope *check_scope(lua_State *L, int idx) {
+  return luaL_checkudata(L, idx, "CancelScope");
+}
+
+/* ---- the body ----------------------------------------------------------- */
+
+/* Did its deadline, and nothing else, end it? */
+static bool is_timeout(lscope *s) {
+  return s->fails && s->scope->caught &&
+         (s->fails_always || s->scope->source == AR_SOURCE_DEADLINE);
+}
+
+static int raise_timeout(lua_State *L) {
+  const char *name = "TimeoutError";
+  if (lua_getiuservalue(L, 1, UV_CLASS) == LUA_TSTRING)
+    name = lua_tostring(L, -1);
+  if (lua_getiuservalue(L, 1, UV_REASON) == LUA_TSTRING)
+    ar_raise(L, name, "%s", lua_tostring(L, -1));
+  ar_call_errors(L, name, 0, 1);
+  return lua_error(L);
+}
+
+/* stack: scope, handler, results... or error */
+static int bodyk(lua_State *L, int status, lua_KContext ctx) {
+  lscope *s = lua_touserdata(L, 1);
+  bool failed = status != LUA_OK && status != LUA_YIELD;
+  ar_task *t = s->scope->host;
+  (void)ctx;
+  if (t != ar_host_running(ar_host_of(L)))
+    ar_raise(L, "RuntimeError",
+             "Attempted to exit a cancel scope in a different task than it "
+             "was entered in");
+  if (ar_leave(L, s->scope, t, failed)) ar_rethrow(L);
+  if (failed) { /* its own cancellation: the scope alone is returned */
+    lua_settop(L, 1);
+    if (is_timeout(s)) return raise_timeout(L);
+    return 1;
+  }
+  lua_remove(L, 2);
+  return lua_gettop(L);
+}
+
+static void enter(lua_State *L, lscope *s, ar_coro *c) {
+  ar_err err;
+  if (s->scope->entered || s->scope != &s->own ||
+      (s->used && c->task.sched->policy->asks_clock))
+    ar_raise(L, "RuntimeError",
+             "Each CancelScope may only be used for a single 'with' block");
+  if (s->relative) {
+    s->relative = false;
+    s->scope->deadline =
+        ar_time_add(ar_sched_now(c->task.sched), s->delay);
+  }
+  err = ar_scope_enter(s->scope, &c->task);
+  if (err != 0) ar_raise_oserror(L, err, "cancel scope");
+  s->used = true;
+  s->run = ar_lrun_of(c);
+  s->scope->caught = false;
+}
+
+/* stack: scope, body */
+static int scope_call(lua_State *L) {
+  lscope *s = check_scope(L, 1);
+  ar_coro *c = ar_coro_current(L);
+  int status;
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  enter(L, s, c);
+  lua_pushcfunction(L, ar_traceback_handler);
+  lua_insert(L, 2);
+  lua_pushvalue(L, 1);
+  status = lua_pcallk(L, 1, LUA_MULTRET, 2, 0, bodyk);
+  return bodyk(L, status, 0);
+}
+
+/* ---- making one --------------------------------------------------------- */
+
+/* [-0, +1] */
+static lscope *new_scope(lua_State *L) {
+  lscope *s = lua_newuserdatauv(L, sizeof *s, 3);
+  ar_scope_init(&s->own);
+  s->scope = &s->own;
+  s->run = NULL;
+  s->fails = false;
+  s->fails_always = false;
+  s->relative = false;
+  s->used = false;
+  s->delay = AR_TIME_MAX;
+  luaL_setmetatable(L, "CancelScope");
+  return s;
+}
+
+/* An option that must be a boolean. */
+static bool check_flag(lua_State *L, int opts, const char *fname,
+                       const char *key) {
+  bool flag;
+  lua_getfield(L, opts, key);
+  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+    ar_raise(L, "TypeError", "option '%s' of '%s' must be a boolean, not %s",
+             key, fname, luaL_typename(L, -1));
+  flag = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return flag;
+}
+
+/* The options at `opts` (0: none) into the scope on top of the stack. */
+static void take_options(lua_State *L, lscope *s, int opts, const char *fname,
+                         const char *const *known) {
+  if (opts == 0) return;
+  ar_check_options(L, opts, fname, known);
+  s->scope->shield = check_flag(L, opts, fname, "shield");
+  if (lua_getfield(L, opts, "reason") != LUA_TNIL) {
+    luaL_tolstring(L, -1, NULL);
+    lua_setiuservalue(L, -3, UV_REASON);
+  }
+  lua_pop(L, 1);
+}
+
+/* The optional options table and body from stack place `at` on: returns the
+ * place of the options, 0 if there are none, and removes nothing. */
+static int find_options(lua_State *L, int at, int *body) {
+  int opts = 0;
+  *body = 0;
+  if (lua_istable(L, at)) opts = at++;
+  else if (lua_isnil(L, at)) at++;
+  if (lua_isfunction(L, at))
+    *body = at;
+  else if (!lua_isnone(L, at) && !lua_isnil(L, at))
+    luaL_typeerror(L, at, opts != 0 ? "function" : "table or function");
+  return opts;
+}
+
+/* The scope on top of the stack is complete: run the body, if there is one. */
+static int start(lua_State *L, int body) {
+  if (body == 0) return 1;
+  lua_pushvalue(L, body);
+  lua_replace(L, 2);
+  lua_replace(L, 1);
+  lua_settop(L, 2);
+  return scope_call(L);
+}
+
+static const char *const scope_options[] = {"deadline", "relative_deadline",
+                                            "shield", NULL};
+static const char *const timeout_options[] = {"shield", NULL};
+static const char *const fail_options[] = {"reason", "shield", NULL};
+
+/* [-0, +0] Field of the options as a time; false if it is absent. */
+static bool get_time(lua_State *L, int opts, const char *key, ar_time *out) {
+  bool given = lua_getfield(L, opts, key) != LUA_TNIL;
+  if (given) *out = ar_time_of_seconds(ar_check_seconds(L, -1));
+  lua_pop(L, 1);
+  return given;
+}
+
+static int scope_new(lua_State *L) {
+  int body, opts;
+  lscope *s;
+  ar_time t;
+  (void)ar_coro_current(L);
+  opts = find_options(L, 1, &body);
+  lua_settop(L, 2);
+  s = new_scope(L);
+  take_options(L, s, opts, "CancelScope", scope_options);
+  if (opts != 0 && get_time(L, opts, "deadline", &t)) s->scope->deadline = t;
+  if (opts != 0 && get_time(L, opts, "relative_deadline", &t)) {
+    if (s->scope->deadline != AR_TIME_MAX)
+      ar_raise(L, "ValueError",
+               "deadline and relative_deadline cannot be given at once");
+    if (t < 0)
+      ar_raise(L, "ValueError", "relative_deadline must not be negative");
+    s->relative = t != AR_TIME_MAX;
+    s->delay = t;
+  }
+  return start(L, body);
+}
+
+static int with_deadline(lua_State *L, const char *fname, bool after,
+                         bool fails) {
+  int body, opts;
+  lscope *s;
+  ar_coro *c = NULL;
+  ar_time when = AR_TIME_MAX;
+  bool forever = lua_isnoneornil(L, 1);
+  if (!forever) when = ar_time_of_seconds(ar_check_seconds(L, 1));
+  /* fail_after's clock starts on entering; so may the object be made
+   * anywhere. */
+  if (!fails) c = ar_coro_current(L);
+  opts = find_options(L, 2, &body);
+  lua_settop(L, 3);
+  s = new_scope(L);
+  take_options(L, s, opts, fname, fails ? fail_options : timeout_options);
+  s->fails = fails;
+  if (after && !forever && fails) {
+    s->relative = when != AR_TIME_MAX;
+    s->delay = when;
+  } else if (after && !forever) {
+    s->scope->deadline = ar_time_add(ar_sched_now(c->task.sched), when);
+  } else {
+    s->scope->deadline = when;
+  }
+  return start(L, body);
+}
+
+static int move_on_after(lua_State *L) {
+  return with_deadline(L, "move_on_after", true, false);
+}
+
+static int move_on_at(lua_State *L) {
+  return with_deadline(L, "move_on_at", false, false);
+}
+
+static int fail_after(lua_State *L) {
+  return with_deadline(L, "fail_after", true, true);
+}
+
+static int fail_at(lua_State *L) {
+  return with_deadline(L, "fail_at", false, true);
+}
+
+/* fails(scope, class): it raises this class, whatever cancelled it. */
+static int scope_fails(lua_State *L) {
+  lscope *s = check_scope(L, 1);
+  luaL_checkstring(L, 2);
+  lua_settop(L, 2);
+  lua_setiuservalue(L, 1, UV_CLASS);
+  s->fails = true;
+  s->fails_always = true;
+  return 1;
+}
+
+/* ---- methods and fields ------------------------------------------------- */
+
+/* Reading a scope's state on trio looks at the clock. */
+static void look_at_clock(lscope *s) {
+  ar_scope *scope = s->scope;
+  if (scope->cancelled || !scope->entered) return;
+  if (!scope->sched->policy->asks_clock) return;
+  if (scope->deadline != AR_TIME_MAX &&
+      scope->deadline <= ar_sched_now(scope->sched))
+    ar_scope_cancel(scope, AR_SOURCE_DEADLINE);
+}
+
+static int scope_cancel(lua_State *L) {
+  lscope *s = check_scope(L, 1);
+  lua_settop(L, 2);
+  if (s->scope->cancelled) return 0;
+  ar_cancelled_by_script(L, s->scope, 2);
+  ar_scope_cancel(s->scope, AR_SOURCE_EXPLICIT);
+  return 0;
+}
+
+static void push_deadline(lua_State *L, lscope *s) {
+  if (s->relative && s->scope->sched == NULL && !s->fails)
+    ar_raise(L, "RuntimeError",
+             "a scope that is not entered has no deadline yet, only a "
+             "relative_deadline");
+  lua_pushnumber(L, ar_time_to_seconds(s->scope->deadline));
+}
+
+static void push_relative(lua_State *L, lscope *s) {
+  if (s->relative || !s->used) {
+    if (!s->relative && s->scope->deadline != AR_TIME_MAX)
+      ar_raise(L, "RuntimeError",
+               "a scope with a deadline has no relative_deadline until it is "
+               "entered");
+    lua_pushnumber(L, ar_time_to_seconds(s->delay));
+    return;
+  }
+  if (s->scope->deadline == AR_TIME_MAX)
+    lua_pushnumber(L, HUGE_VAL);
+  else
+    lua_pushnumber(L, ar_time_to_seconds(s->scope->deadline -
+                                         ar_sched_now(s->scope->sched)));
+}
+
+static int scope_index(lua_State *L) {
+  lscope *s = check_scope(L, 1);
+  const char *key = lua_tostring(L, 2);
+  if (key == NULL) return 0;
+  if (strcmp(key, "cancelled_caught") == 0) {
+    lua_pushboolean(L, s->scope->caught);
+  } else if (strcmp(key, "cancel_called") == 0) {
+    look_at_clock(s);
+    lua_pushboolean(L, s->scope->cancelled);
+  } else if (strcmp(key, "shield") == 0) {
+    lua_pushboolean(L, s->scope->shield);
+  } else if (strcmp(key, "deadline") == 0) {
+    push_deadline(L, s);
+  } else if (strcmp(key, "relative_deadline") == 0) {
+    push_relative(L, s);
+  } else if (strcmp(key, "is_relative") == 0) {
+    if (s->used)
+      lua_pushnil(L);
+    else
+      lua_pushboolean(L, s->relative);
+  } else {
+    luaL_getmetatable(L, "CancelScope");
+    lua_getfield(L, -1, "methods");
+    lua_getfield(L, -1, key);
+  }
+  return 1;
+}
+
+static void set_deadline(lua_State *L, lscope *s, ar_time when) {
+  ar_err err;
+  s->relative = false;
+  err = ar_scope_set_deadline(s->scope, when);
+  if (err != 0) ar_raise_oserror(L, err, "deadline");
+  /* asyncio cancels within the assignment; trio looks later. */
+  if (s->scope->entered && !s->scope->sched->policy->asks_clock &&
+      when != AR_TIME_MAX && when <= ar_sched_now(s->scope->sched))
+    ar_scope_cancel(s->scope, AR_SOURCE_DEADLINE);
+}
+
+static int scope_newindex(lua_State *L) {
+  lscope *s = check_scope(L, 1);
+  const char *key = luaL_checkstring(L, 2);
+  if (strcmp(key, "shield") == 0) {
+    if (!lua_isboolean(L, 3))
+      ar_raise(L, "TypeError", "shield must be a boolean, not %s",
+               luaL_typename(L, 3));
+    ar_scope_set_shield(s->scope, lua_toboolean(L, 3));
+  } else if (strcmp(key, "deadline") == 0) {
+    if (s->relative && !s->used)
+      ar_raise(L, "RuntimeError",
+               "a scope with a relative_deadline has no deadline until it is "
+               "entered");
+    set_deadline(L, s, ar_time_of_seconds(ar_check_seconds(L, 3)));
+  } else if (strcmp(key, "relative_deadline") == 0) {
+    ar_time delay = ar_time_of_seconds(ar_check_seconds(L, 3));
+    if (delay < 0)
+      ar_raise(L, "ValueError", "relative_deadline must not be negative");
+    if (s->used) {
+      set_deadline(L, s, ar_time_add(ar_sched_now(s->scope->sched), delay));
+    } else if (s->scope->deadline != AR_TIME_MAX) {
+      ar_raise(L, "RuntimeError",
+               "a scope with a deadline has no relative_deadline until it is "
+               "entered");
+    } else {
+      s->relative = delay != AR_TIME_MAX;
+      s->delay = delay;
+    }
+  } else {
+    ar_raise(L, "RuntimeError",
+             "a CancelScope has no field '%s' that can be set (known: "
+             "deadline, relative_deadline, shield)", key);
+  }
+  return 0;
+}
+
+static int scope_tostring(lua_State *L) {
+  lscope *s = check_scope(L, 1);
+  const char *state = s->scope->entered ? "active"
+                      : s->used        ? "exited"
+                                       : "unbound";
+  if (s->scope->cancelled) {
+    lua_pushfstring(L, "<CancelScope at %p, %s, cancelled>", (void *)s, state);
+  } else if (s->scope->deadline == AR_TIME_MAX || s->scope->sched == NULL) {
+    lua_pushfstring(L, "<CancelScope at %p, %s>", (void *)s, state);
+  } else {
+    ar_lrun *run = ar_host_of(L)->run;
+    char text[64] = "";
+    if (run != NULL && &run->run.sched == s->scope->sched) {
+      double left = ar_time_to_seconds(s->scope->deadline -
+                                       ar_sched_now(s->scope->sched));
+      (void)snprintf(text, sizeof text, ", deadline is %.2f seconds %s",
+                     left < 0 ? -left : left, left < 0 ? "ago" : "from now");
+    }
+    lua_pushfstring(L, "<CancelScope at %p, %s%s>", (void *)s, state, text);
+  }
+  return 1;
+}
+
+static int scope_close(lua_State *L) {
+  ar_raise(L, "RuntimeError",
+           "a CancelScope cannot be a <close> variable, since Lua cannot "
+           "swallow an error there; call it with a body instead: "
+           "move_on_after(1, function(scope) ... end)");
+}
+
+static int scope_gc(lua_State *L) {
+  lscope *s = lua_touserdata(L, 1);
+  ar_cancelled_forget(L, &s->own);
+  return 0;
+}
+
+static int effective_deadline(lua_State *L) {
+  ar_coro *c = ar_coro_current(L);
+  lua_pushnumber(
+      L, ar_time_to_seconds(ar_scope_effective_deadline(c->task.scope)));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"CancelScope", scope_new},
+    {"move_on_after", move_on_after},
+    {"move_on_at", move_on_at},
+    {"fail_after", fail_after},
+    {"fail_at", fail_at},
+    {"fails", scope_fails},
+    {"current_effective_deadline", effective_deadline},
+    {NULL, NULL}};
+
+static const luaL_Reg metamethods[] = {
+    {"__index", scope_index},       {"__newindex", scope_newindex},
+    {"__call", scope_call},         {"__close", scope_close},
+    {"__tostring", scope_tostring}, {"__gc", scope_gc},
+    {NULL, NULL}};
+
+void ar_gscope_push(lua_State *L, int group, ar_scope *scope) {
+  lscope *s;
+  if (lua_getiuservalue(L, group, 1) != LUA_TNIL) return;
+  lua_pop(L, 1);
+  s = new_scope(L);
+  s->scope = scope;
+  s->used = true; /* entering it is the group's business */
+  lua_pushvalue(L, group);
+  lua_setiuservalue(L, -2, UV_GROUP);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, group, 1);
+}
+
+int luaopen_anyrun_scope(lua_State *L) {
+  if (luaL_newmetatable(L, "CancelScope")) {
+    luaL_setfuncs(L, metamethods, 0);
+    lua_newtable(L);
+    lua_pushcfunction(L, scope_cancel);
+    lua_setfield(L, -2, "cancel");
+    lua_setfield(L, -2, "methods");
+    ar_coro_transparent(L, scope_call);
+    ar_coro_transparent(L, scope_new);
+    ar_coro_transparent(L, move_on_after);
+    ar_coro_transparent(L, move_on_at);
+    ar_coro_transparent(L, fail_after);
+    ar_coro_transparent(L, fail_at);
+  }
+  lua_pop(L, 1);
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,77 @@
+/*
+ * Module _anyrun.test: what tests may look at, in debug builds only.
+ */
+
+#ifdef AR_DEBUG
+
+#include "base/mem.h"
+#include "bind/libs.h"
+#include "bind/luax.h"
+
+static lua_Integer count_table(lua_State *L, int ref) {
+  lua_Integer n = 0;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    if (lua_type(L, -1) == LUA_TUSERDATA) n++;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return n;
+}
+
+/* counts() -> {tasks, cancelled}: what is anchored, outside this run too */
+static int test_counts(lua_State *L) {
+  ar_host *host = ar_host_of(L);
+  lua_Integer cancelled = 0;
+  lua_createtable(L, 0, 2);
+  lua_pushinteger(L, count_table(L, host->tasks));
+  lua_setfield(L, -2, "tasks");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_cancelled);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    cancelled++;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  lua_pushinteger(L, cancelled);
+  lua_setfield(L, -2, "cancelled");
+  return 1;
+}
+
+static int test_fail_at(lua_State *L) {
+  ar_mem_fail_at((uint64_t)luaL_checkinteger(L, 1));
+  return 0;
+}
+
+static int test_memory(lua_State *L) {
+  ar_mem_stat stat = ar_mem_stats();
+  lua_pushinteger(L, (lua_Integer)stat.live_blocks);
+  lua_pushinteger(L, (lua_Integer)stat.live_bytes);
+  lua_pushinteger(L, (lua_Integer)stat.calls);
+  return 3;
+}
+
+/* turns() -> passes of the scheduler so far */
+static int test_turns(lua_State *L) {
+  ar_sched *s = ar_host_sched(ar_host_of(L));
+  lua_pushinteger(L, s != NULL ? (lua_Integer)s->turns : 0);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"counts", test_counts},
+                                     {"fail_at", test_fail_at},
+                                     {"memory", test_memory},
+                                     {"turns", test_turns},
+                                     {NULL, NULL}};
+
+int luaopen_anyrun_test(lua_State *L) {
+  luaL_newlib(L, functions);
+  return 1;
+}
+
+#else
+
+typedef int ar_testlib_is_empty; /* an empty file is not C */
+
+#endif

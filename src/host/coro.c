@@ -1,0 +1,474 @@
+/*
+ * A task as a Lua coroutine: the step, the suspension, the pool.
+ */
+
+#include "host/coro.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "host/interrupt.h"
+#include "host/lrun.h"
+#include "host/raise.h"
+#include "host/settle.h"
+#include "host/traceback.h"
+
+/* Coroutines kept for the next task. One is used again at once by whoever
+ * spawns and joins in turn; more than this only keep memory from others. */
+#define AR_POOL_MAX 1024
+
+static const char ar_key_transparent[] = "functions that can be suspended";
+
+/* ---- the pool ----------------------------------------------------------- */
+
+static void put_thread(ar_host *host, ar_coro *c) {
+  struct ar_thread *thread;
+  lua_State *co = c->L;
+  c->L = NULL;
+  if (c->thread == LUA_NOREF) return; /* the script's own */
+  if (host->n_pool == host->pool_capacity || lua_status(co) != LUA_OK) {
+    luaL_unref(host->L, LUA_REGISTRYINDEX, c->thread);
+    return;
+  }
+  lua_settop(co, 0);
+  thread = &host->pool[host->n_pool++];
+  thread->L = co;
+  thread->slot = c->thread;
+}
+
+/* Room for one more in the pool, so that putting it back cannot fail. */
+static void reserve_place(lua_State *L, ar_host *host) {
+  size_t capacity = host->pool_capacity == 0 ? 16 : host->pool_capacity * 2;
+  struct ar_thread *pool;
+  if (host->n_pool < host->pool_capacity || capacity > AR_POOL_MAX) return;
+  pool = ar_mem_realloc(host->pool, host->pool_capacity * sizeof *pool,
+                        capacity * sizeof *pool);
+  if (pool == NULL) luaL_error(L, "not enough memory");
+  host->pool = pool;
+  host->pool_capacity = capacity;
+}
+
+static int new_thread(lua_State *L) {
+  ar_host *host = ar_host_of(L);
+  ar_coro *c = lua_touserdata(L, 1);
+  lua_State *co;
+  reserve_place(L, host);
+  co = lua_newthread(L);
+  c->thread = luaL_ref(L, LUA_REGISTRYINDEX);
+  ar_coro_set_bits(co, AR_CORO_ROOT);
+  c->L = co;
+  return 0;
+}
+
+static void take_thread(lua_State *L, ar_coro *c) {
+  ar_host *host = c->host;
+  if (host->n_pool > 0) {
+    struct ar_thread *thread = &host->pool[--host->n_pool];
+    c->L = thread->L;
+    c->thread = thread->slot;
+    return;
+  }
+  lua_pushcfunction(L, new_thread);
+  lua_pushlightuserdata(L, c);
+  lua_call(L, 1, 0);
+}
+
+/* ---- the step ----------------------------------------------------------- */
+
+static int root_end(lua_State *L, int status, lua_KContext ctx) {
+  ar_coro *c = (ar_coro *)ctx;
+  c->failed = status != LUA_OK && status != LUA_YIELD;
+  return c->failed ? 1 : lua_gettop(L) - 1; /* all but the handler */
+}
+
+/* The bottom of a task's coroutine. A pcall stands here, rather than a look
+ * at lua_resume's status, so that <close> variables of a failed task are
+ * closed while it can still be suspended. */
+static int root(lua_State *L) {
+  ar_coro *c = lua_touserdata(L, 1);
+  lua_KContext ctx = (lua_KContext)c;
+  lua_pushcfunction(L, ar_traceback_handler);
+  lua_replace(L, 1); /* stack: handler, fn, args... */
+  return root_end(
+      L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, ctx, root_end), ctx);
+}
+
+/* Arguments from the userdata's user values, which is on top of L, to the
+ * coroutine. Returns how many arguments its function gets. */
+static int push_call(lua_State *L, ar_coro *c) {
+  lua_State *co = c->L;
+  int n = c->nargs, self = lua_gettop(L);
+  if (!lua_checkstack(co, n + 8) || !lua_checkstack(L, n + 8))
+    luaL_error(L, "too many arguments for a task");
+  lua_pushcfunction(co, root);
+  lua_pushlightuserdata(co, c);
+  lua_getiuservalue(L, self, AR_UV_BODY);
+  if (n == 1) {
+    lua_getiuservalue(L, self, AR_UV_ARGS);
+  } else if (n > 1) {
+    lua_getiuservalue(L, self, AR_UV_ARGS);
+    for (int i = 1; i <= n; i++) lua_rawgeti(L, self + 2, i);
+    lua_remove(L, self + 2);
+  }
+  lua_xmove(L, co, n + 1);
+  lua_pushnil(L);
+  lua_setiuservalue(L, self, AR_UV_BODY);
+  if (n > 0) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, self, AR_UV_ARGS);
+  }
+  return n + 2;
+}
+
+/* The task is over; its results or its error are on top of its coroutine. */
+static void end(lua_State *L, ar_coro *c, int nres) {
+  ar_task *t = &c->task;
+  luaL_checkstack(L, nres + 8, "too many results of a task");
+  if (AR_UNLIKELY(t->must_cancel) &&
+      t->sched->policy->deliver(t, AR_MOMENT_END) == AR_CAUSE_NATIVE) {
+    t->must_cancel = false;
+    nres = 1;
+    c->failed = true;
+    ar_coro_push_cancellation(L, c, AR_CAUSE_NATIVE);
+  } else if (c->L != NULL) {
+    lua_xmove(c->L, L, nres);
+  }
+  if (c->L != NULL) put_thread(c->host, c);
+  ar_settle(L, c, nres); /* c may be gone */
+}
+
+/* Somebody's C code yielded by itself: there is nobody to take it. */
+static void refuse_yield(lua_State *L, ar_coro *c) {
+  lua_State *co = c->L;
+  lua_settop(co, 0);
+  (void)lua_resetthread(co);
+  lua_settop(co, 0);
+  ar_push_error(L, "RuntimeError",
+                "attempt to yield from a task (a C function yielded without "
+                "the scheduler)");
+  lua_xmove(L, co, 1);
+  c->failed = true;
+  end(L, c, 1);
+}
+
+void ar_coro_resume(ar_coro *c, int n) {
+  ar_host *host = c->host;
+  lua_State *co = c->L, *L = host->run->L;
+  ar_hop hop = {co, host->hop};
+  int nres, status;
+  AR_INSTRUMENT(c->task.sched, before_task_step, &c->task, 0);
+  host->hop = &hop;
+  ar_interrupt_entering(host, co);
+  status = lua_resume(co, L, n, &nres);
+  host->hop = hop.up;
+  ar_interrupt_entering(host, hop.up != NULL ? hop.up->L : host->L);
+  AR_INSTRUMENT(c->task.sched, after_task_step, &c->task, 0);
+  if (AR_LIKELY(status == LUA_YIELD && host->suspending)) {
+    host->suspending = false;
+    return;
+  }
+  if (status == LUA_YIELD) {
+    refuse_yield(L, c);
+    return;
+  }
+  ar_coro_ended(c, status, nres);
+}
+
+void ar_coro_ended(ar_coro *c, int status, int nres) {
+  if (status != LUA_OK) { /* not even the root's pcall could hold it */
+    c->failed = true;
+    nres = 1;
+  }
+  end(c->host->run->L, c, nres);
+}
+
+static void coro_step(ar_job *job) {
+  ar_coro *c = ar_container_of(job, ar_coro, task.job);
+  bool first = c->task.state == AR_TASK_NEW;
+  ar_cause cause = ar_task_begin(&c->task);
+  lua_State *L;
+  int n = 0;
+  if (AR_UNLIKELY(first)) {
+    L = c->host->run->L;
+    if (cause != AR_CAUSE_NONE) { /* cancelled before it began */
+      c->failed = true;
+      ar_coro_push_cancellation(L, c, cause);
+      end(L, c, 1);
+      return;
+    }
+    take_thread(L, c);
+    ar_coro_push(L, c);
+    n = push_call(L, c);
+    lua_pop(L, 1);
+  }
+  ar_coro_resume(c, n);
+}
+
+/* ---- making and ending -------------------------------------------------- */
+
+static void init(ar_coro *c, ar_lrun *run) {
+  ar_task *running = run->run.sched.current;
+  ar_task_init(&c->task, &run->run.sched, coro_step);
+  c->host = run->host;
+  c->L = NULL;
+  c->inner = NULL;
+  c->joining = NULL;
+  c->thread = LUA_NOREF;
+  c->anchor = LUA_NOREF;
+  c->nargs = 0;
+  c->nresults = 0;
+  c->cancel_points = 0;
+  c->schedule_points = 0;
+  c->outcome = AR_OUTCOME_PENDING;
+  c->failed = false;
+  c->waiting = false;
+  c->starting = false;
+  c->guarded = false;
+  c->parent = running != NULL ? running->job.id : 0;
+  ar_place_init(&c->place, &c->task);
+  ar_lot_init(&c->joiners, "task");
+}
+
+ar_coro *ar_coro_new(lua_State *L, ar_lrun *run, int fn, int args, int nargs) {
+  ar_coro *c = lua_newuserdatauv(L, sizeof *c, AR_UV_COUNT);
+  int self = lua_gettop(L);
+  init(c, run);
+  luaL_setmetatable(L, "TaskHandle");
+  lua_pushvalue(L, fn);
+  lua_setiuservalue(L, self, AR_UV_BODY);
+  c->nargs = nargs;
+  if (nargs == 1) {
+    lua_pushvalue(L, args);
+    lua_setiuservalue(L, self, AR_UV_ARGS);
+  } else if (nargs > 1) {
+    lua_createtable(L, nargs, 0);
+    for (int i = 0; i < nargs; i++) {
+      lua_pushvalue(L, args + i);
+      lua_rawseti(L, -2, i + 1);
+    }
+    lua_setiuservalue(L, self, AR_UV_ARGS);
+  }
+  return c;
+}
+
+void ar_coro_anchor(lua_State *L, ar_coro *c, int idx) {
+  idx = lua_absindex(L, idx);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->host->tasks);
+  lua_pushvalue(L, idx);
+  c->anchor = luaL_ref(L, -2);
+  lua_pop(L, 1);
+}
+
+void ar_coro_push(lua_State *L, ar_coro *c) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->host->tasks);
+  lua_rawgeti(L, -1, c->anchor);
+  lua_remove(L, -2);
+}
+
+ar_coro *ar_coro_adopt(lua_State *L, lua_State *co, ar_lrun *run) {
+  ar_coro *c = lua_newuserdatauv(L, sizeof *c, AR_UV_COUNT);
+  init(c, run);
+  luaL_setmetatable(L, "TaskHandle");
+  ar_coro_anchor(L, c, -1);
+  c->L = co;
+  ar_coro_set_bits(co, AR_CORO_ROOT);
+  ar_task_spawn(&c->task, &run->run.sched.root);
+  ar_list_remove(&c->task.job.ready); /* it is running, not queued */
+  (void)ar_task_begin(&c->task);
+  return c;
+}
+
+void ar_coro_abandon(ar_host *host, ar_coro *c) {
+  lua_State *L = host->run->L, *co = c->L;
+  ar_place_leave(&c->place);
+  ar_list_remove(&c->task.job.ready);
+  if (ar_deadline_is_set(&c->task.due))
+    ar_deadline_unset(c->task.sched, &c->task.due);
+  if (co != NULL) {
+    lua_settop(co, 0); /* what it returned, if it had just ended */
+    (void)lua_resetthread(co);
+    lua_settop(co, 0);
+  }
+  c->task.state = AR_TASK_RUNNING; /* it ends as if by a step */
+  c->task.must_cancel = false;
+  c->failed = true;
+  ar_push_error(L, "RuntimeError", "the run was given up");
+  if (co != NULL) put_thread(host, c);
+  ar_settle(L, c, 1);
+}
+
+/* ---- suspending --------------------------------------------------------- */
+
+int ar_suspend(lua_State *L, lua_KFunction k, lua_KContext ctx) {
+  ar_host_of(L)->suspending = true;
+  return lua_yieldk(L, 0, ctx, k);
+}
+
+/* [-0, +1] The name of the function in ar, as a script would write it. */
+static void push_function_name(lua_State *L, lua_Debug *ar) {
+  int top = lua_gettop(L);
+  lua_getinfo(L, "f", ar);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushnil(L);
+  while (lua_next(L, top + 2)) {
+    const char *module = lua_tostring(L, -2);
+    if (lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1)) {
+      lua_pushnil(L);
+      while (lua_next(L, -2)) {
+        if (lua_type(L, -2) == LUA_TSTRING && lua_rawequal(L, -1, top + 1)) {
+          const char *name = lua_tostring(L, -2);
+          if (module[0] == '_' && module[1] == 'G' && module[2] == '\0')
+            lua_pushstring(L, name);
+          else
+            lua_pushfstring(L, "%s.%s", module, name);
+          lua_replace(L, top + 1);
+          lua_settop(L, top + 1);
+          return;
+        }
+        lua_pop(L, 1);
+      }
+    }
+    lua_pop(L, 1);
+  }
+  lua_settop(L, top);
+  lua_pushstring(L, ar->name != NULL ? ar->name : "?");
+}
+
+/* Functions of C that can be suspended: all others are in the way. */
+static bool is_transparent(lua_State *L, lua_Debug *ar) {
+  bool is;
+  lua_CFunction f;
+  lua_getinfo(L, "f", ar);
+  f = lua_tocfunction(L, -1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_transparent);
+  lua_rawgetp(L, -1, (const void *)(uintptr_t)f);
+  is = lua_toboolean(L, -1);
+  lua_pop(L, 3);
+  return is;
+}
+
+void ar_coro_transparent(lua_State *L, lua_CFunction f) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_transparent) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_transparent);
+  }
+  lua_pushboolean(L, 1);
+  lua_rawsetp(L, -2, (const void *)(uintptr_t)f);
+  lua_pop(L, 1);
+}
+
+/* Raise the error that names the C function in the way in coroutine `in`. */
+static void refuse(lua_State *L, lua_State *in) {
+  lua_Debug ar;
+  int level = in == L ? 1 : 0;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  if (in != L) (void)lua_checkstack(in, LUA_MINSTACK);
+  for (; lua_getstack(in, level, &ar); level++) {
+    lua_getinfo(in, "Sn", &ar);
+    if (ar.namewhat[0] == 'm' && ar.name != NULL &&
+        (strcmp(ar.name, "__gc") == 0 || strcmp(ar.name, "gc") == 0))
+      ar_raise(L, "RuntimeError",
+               "cannot await inside '__gc' (a finalizer cannot be suspended)");
+    if (*ar.what != 'C' || is_transparent(in, &ar)) continue;
+    push_function_name(in, &ar);
+    if (in != L) lua_xmove(in, L, 1);
+    ar_raise(L, "RuntimeError",
+             "cannot await inside '%s' (a C function that cannot be suspended)",
+             lua_tostring(L, -1));
+  }
+  ar_raise(L, "RuntimeError",
+           "cannot await inside a C function that cannot be suspended");
+}
+
+ar_coro *ar_coro_current(lua_State *L) {
+  ar_host *host = ar_host_of(L);
+  ar_task *t = ar_host_running(host);
+  if (AR_LIKELY(t != NULL)) return ar_coro_of(t);
+  if (host->run == NULL && host->in_script) {
+    ar_lrun_begin_script(L);
+    return host->script;
+  }
+  if (host->run != NULL)
+    ar_raise(L, "NoEventLoopError",
+             "no task is running here (a callback of the loop is no task)");
+  ar_raise(L, "NoEventLoopError", "no event loop is running in this thread");
+}
+
+ar_coro *ar_coro_check(lua_State *L) {
+  ar_coro *c = ar_coro_current(L);
+  ar_hop *hop = c->host->hop;
+  if (AR_UNLIKELY(!lua_isyieldable(L))) refuse(L, L);
+  c->inner = L;
+  if (AR_LIKELY(hop != NULL && hop->L == c->L && L == c->L)) return c;
+  /* Between the task and here are coroutines of the script: each of them
+   * must be one that this host resumes, and able to yield. */
+  if (hop == NULL || hop->L != L)
+    ar_raise(L, "RuntimeError",
+             "cannot await in a coroutine that C code has resumed");
+  for (; hop->L != c->L; hop = hop->up) {
+    if (hop->up == NULL)
+      ar_raise(L, "RuntimeError", "cannot await outside the running task");
+    if (!lua_isyieldable(hop->up->L)) refuse(L, hop->up->L);
+  }
+  return c;
+}
+
+ar_coro *ar_coro_resumed(lua_State *L) {
+  ar_coro *c = ar_coro_of(ar_host_running(ar_host_of(L)));
+  if (AR_LIKELY(c->task.woken == 0)) return c;
+  if (c->task.woken == AR_ECANCELED)
+    ar_coro_push_cancellation(L, c, c->task.cause);
+  else
+    ar_raise_oserror(L, c->task.woken, NULL);
+  (void)lua_error(L);
+  AR_UNREACHABLE();
+}
+
+ar_abort ar_abort_simply(ar_task *t, ar_cause cause) {
+  (void)t;
+  (void)cause;
+  return AR_ABORTED;
+}
+
+ar_abort ar_abort_place(ar_task *t, ar_cause cause) {
+  (void)cause;
+  ar_place_leave(&ar_coro_of(t)->place);
+  return AR_ABORTED;
+}
+
+static int all_results(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  return lua_gettop(L);
+}
+
+int ar_callk_all(lua_State *L, int nargs) {
+  lua_callk(L, nargs, LUA_MULTRET, 0, all_results);
+  return all_results(L, LUA_OK, 0);
+}
+
+/* ---- the extra table ---------------------------------------------------- */
+
+int ar_coro_get_extra(lua_State *L, int idx, const char *field) {
+  if (lua_getiuservalue(L, idx, AR_UV_EXTRA) != LUA_TTABLE) return LUA_TNIL;
+  lua_getfield(L, -1, field);
+  lua_remove(L, -2);
+  return lua_type(L, -1);
+}
+
+void ar_coro_set_extra(lua_State *L, int idx, const char *field) {
+  idx = lua_absindex(L, idx);
+  if (lua_getiuservalue(L, idx, AR_UV_EXTRA) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, idx, AR_UV_EXTRA);
+  }
+  lua_insert(L, -2);
+  lua_setfield(L, -2, field);
+  lua_pop(L, 1);
+}

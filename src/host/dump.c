@@ -1,0 +1,94 @@
+/*
+ * What can be said of tasks.
+ *
+ * Nothing here is prepared in advance but the line a task was spawned at:
+ * names and places are read off functions and stacks when somebody asks.
+ */
+
+#include "host/dump.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "host/lrun.h"
+#include "host/traceback.h"
+
+void ar_dump_push_name(lua_State *L, int idx) {
+  idx = lua_absindex(L, idx);
+  if (ar_coro_get_extra(L, idx, "name") != LUA_TNIL) return;
+  lua_pop(L, 1);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "anyrun.names");
+  lua_call(L, 1, 1);
+  if (ar_coro_get_extra(L, idx, "body") == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_getiuservalue(L, idx, AR_UV_BODY);
+  }
+  lua_call(L, 1, 1);
+  lua_pushvalue(L, -1);
+  ar_coro_set_extra(L, idx, "name");
+}
+
+void ar_dump_push_where(lua_State *L, ar_coro *c) {
+  lua_State *co = c->inner != NULL ? c->inner : c->L;
+  lua_Debug ar;
+  if (co == NULL || c->task.state != AR_TASK_PARKED) {
+    lua_pushnil(L);
+    return;
+  }
+  for (int level = 0; lua_getstack(co, level, &ar); level++) {
+    lua_getinfo(co, "Sl", &ar);
+    if (ar.currentline > 0 && ar.source[0] != '\0' &&
+        strncmp(ar.source, "@anyrun:", 8) != 0) {
+      lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+      return;
+    }
+  }
+  lua_pushnil(L);
+}
+
+void ar_lrun_note_task(lua_State *L, ar_coro *c, int self, int idx) {
+  ar_lrun *run = ar_lrun_of(c);
+  idx = lua_absindex(L, idx);
+  if (&c->task == run->run.sched.main) return;
+  ar_dump_push_name(L, self);
+  if (ar_coro_get_extra(L, self, "spawned_at") == LUA_TSTRING)
+    lua_pushfstring(L, "in task '%s', started at %s", lua_tostring(L, -2),
+                    lua_tostring(L, -1));
+  else
+    lua_pushfstring(L, "in task '%s'", lua_tostring(L, -2));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  ar_traceback_note(L, idx);
+}
+
+void ar_dump_push_deadlock(lua_State *L, ar_lrun *run) {
+  ar_sched *s = &run->run.sched;
+  lua_Integer n = 0;
+  ar_link *link;
+  luaL_checkstack(L, 16, NULL);
+  lua_newtable(L);
+  for (link = ar_list_first(&s->living); link != NULL;
+       link = ar_list_next(&s->living, link)) {
+    ar_coro *c = ar_coro_of(ar_container_of(link, ar_task, in_living));
+    lua_createtable(L, 0, 4);
+    ar_coro_push(L, c);
+    ar_dump_push_name(L, -1);
+    lua_setfield(L, -3, "name");
+    if (ar_coro_get_extra(L, -1, "wait_object") != LUA_TNIL)
+      lua_setfield(L, -3, "object");
+    else
+      lua_pop(L, 1);
+    lua_pop(L, 1);
+    lua_pushstring(L, c->task.wait.kind);
+    lua_setfield(L, -2, "waits_for");
+    ar_dump_push_where(L, c);
+    lua_setfield(L, -2, "where");
+    lua_rawseti(L, -2, ++n);
+  }
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "anyrun.deadlock");
+  lua_call(L, 1, 1);
+  lua_insert(L, -2);
+  lua_call(L, 1, 1);
+}

@@ -1,0 +1,106 @@
+/*
+ * A Lua state that lives on the scheduler.
+ */
+
+#include "host/host.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "host/baselib.h"
+#include "host/cancelled.h"
+#include "host/coro.h"
+#include "host/corolib.h"
+#include "host/embed.h"
+#include "host/interrupt.h"
+
+const char ar_key_context[] = "context outside any task";
+
+/* A global that loads its module when it is first called. */
+static int call_lazily(lua_State *L) {
+  int nargs = lua_gettop(L);
+  lua_getglobal(L, "require");
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_call(L, 1, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_gettable(L, -2);
+  lua_replace(L, -2);
+  /* Who has not kept the global for himself finds the function next time. */
+  lua_getglobal(L, lua_tostring(L, lua_upvalueindex(1)));
+  if (lua_tocfunction(L, -1) == call_lazily) {
+    lua_pushvalue(L, -2);
+    lua_setglobal(L, lua_tostring(L, lua_upvalueindex(1)));
+  }
+  lua_pop(L, 1);
+  lua_insert(L, 1);
+  return ar_callk_all(L, nargs);
+}
+
+static void set_lazy_global(lua_State *L, const char *name,
+                            const char *module) {
+  lua_pushstring(L, name);
+  lua_pushstring(L, module);
+  lua_pushcclosure(L, call_lazily, 2);
+  lua_setglobal(L, name);
+}
+
+static int host_gc(lua_State *L) {
+  ar_host *host = lua_touserdata(L, 1);
+  ar_mem_free(host->pool, host->pool_capacity * sizeof *host->pool);
+  host->pool = NULL;
+  host->n_pool = 0;
+  host->pool_capacity = 0;
+  return 0;
+}
+
+static void new_table(lua_State *L, const char *key) {
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
+static lua_State *main_thread(lua_State *L) {
+  lua_State *main;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  return main;
+}
+
+void ar_host_open(lua_State *L, const char *backend) {
+  ar_host *host = lua_newuserdatauv(L, sizeof *host, 0);
+  memset(host, 0, sizeof *host);
+  AR_ASSERT(((uintptr_t)host & 3) == 0);
+  host->L = main_thread(L);
+  host->backend = backend;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, host_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  (void)luaL_ref(L, LUA_REGISTRYINDEX);
+  *(ar_host **)lua_getextraspace(host->L) = host;
+  *(ar_host **)lua_getextraspace(L) = host;
+  lua_newtable(L);
+  host->tasks = luaL_ref(L, LUA_REGISTRYINDEX);
+  new_table(L, ar_key_cancelled);
+  ar_embed_open(L);
+  ar_corolib_open(L);
+  ar_baselib_open(L);
+  ar_coro_transparent(L, call_lazily);
+  set_lazy_global(L, "run", "anyrun.run");
+  set_lazy_global(L, "sleep", "_anyrun.time");
+  set_lazy_global(L, "current_async_library", "sniffio");
+  ar_interrupt_open(host);
+}
+
+void ar_host_set_options(lua_State *L) {
+  lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_options);
+}
+
+int ar_host_signal(lua_State *L) {
+  return ar_host_of(L)->died_of;
+}
+
+void ar_host_close(lua_State *L) {
+  ar_interrupt_close(ar_host_of(L));
+}

@@ -1,0 +1,132 @@
+/*
+ * A Lua state that lives on the scheduler.
+ *
+ * One ar_host for each Lua state, found from any of its coroutines through
+ * lua_getextraspace. The two low bits of that word are the coroutine's own:
+ * AR_CORO_ROOT, it is the coroutine of a task; AR_CORO_AWAITING, it is inside
+ * a task that waits, so that nobody but the scheduler may resume it. (Lua
+ * copies the main thread's word, without bits, into each new coroutine.)
+ *
+ * Order of calls: ar_libs_open (bind), ar_host_open, ar_host_set_options,
+ * ar_host_main, ar_host_close, lua_close.
+ */
+
+#ifndef ar_host_h
+#define ar_host_h
+
+#include <lua.h>
+
+#include "backend/run.h"
+
+typedef struct ar_host ar_host;
+typedef struct ar_lrun ar_lrun;
+typedef struct ar_hop ar_hop;
+typedef struct ar_coro ar_coro;
+
+#define AR_CORO_ROOT 1u
+#define AR_CORO_AWAITING 2u
+
+/* A coroutine that this host is resuming, on the C stack of who does. */
+struct ar_hop {
+  lua_State *L;
+  ar_hop *up;
+};
+
+/* Something of a run that has to be let go of when it closes. */
+typedef struct ar_loose ar_loose;
+struct ar_loose {
+  ar_link link;
+  void (*drop)(lua_State *L, ar_loose *loose);
+};
+
+/* A run as Lua code knows it: a userdata, which the run's caller holds. */
+struct ar_lrun {
+  ar_run run; /* first */
+  ar_host *host;
+  lua_State *L;        /* who drives it: a C function's stack */
+  ar_lrun *outer;      /* borrowed: the run that was current before */
+  ar_list loose;       /* ar_loose: dropped when it closes */
+  const char *library; /* "anyio", "asyncio", "trio": whose run() it is */
+  bool open;
+  bool strict;       /* trio: groups always */
+  bool restricted;   /* control-C only at checkpoints */
+  bool crashed;      /* a system task failed: run() raises an internal error */
+  bool stuck;        /* a deadlock was found; its error is kept */
+  unsigned interrupts; /* control-C so far */
+  int signal;        /* of the interrupt under way */
+};
+
+struct ar_host {
+  lua_State *L;        /* the main thread */
+  ar_lrun *run;        /* borrowed: innermost run; NULL outside */
+  ar_hop *hop;         /* innermost coroutine being resumed; NULL: none */
+  bool suspending;     /* a yield on its way is the scheduler's */
+  bool rethrowing;     /* the error on its way has its traceback already */
+  bool in_script;      /* the script's chunk has begun, and not ended */
+  bool script_failed;  /* the chunk ended by an error */
+  const char *backend; /* default backend's name (a constant) */
+  ar_coro *script;     /* borrowed (anchored): the chunk's task; or NULL */
+  ar_lrun *implicit;   /* borrowed (anchored): its run, once begun */
+  int died_of;         /* signal the process should die of */
+  int tasks;           /* ref: table of live tasks, by slot */
+  int threads;         /* ref: table of coroutines, by slot */
+  struct ar_thread *pool; /* owned: coroutines to be used again */
+  size_t n_pool;
+  size_t pool_capacity;
+};
+
+/* Tables in the registry, each under the address of its name. */
+extern const char ar_key_options[];   /* the command line's backend options */
+extern const char ar_key_cancelled[]; /* scope -> its error object */
+extern const char ar_key_context[];   /* variables outside any task */
+
+/* The host of a state; never NULL after ar_host_open. */
+static inline ar_host *ar_host_of(lua_State *L) {
+  uintptr_t word = *(uintptr_t *)lua_getextraspace(L);
+  return (ar_host *)(word & ~(uintptr_t)3);
+}
+
+static inline unsigned ar_coro_bits(lua_State *L) {
+  return (unsigned)(*(uintptr_t *)lua_getextraspace(L) & 3u);
+}
+
+static inline void ar_coro_set_bits(lua_State *L, unsigned bits) {
+  uintptr_t *word = (uintptr_t *)lua_getextraspace(L);
+  *word = (*word & ~(uintptr_t)3) | bits;
+}
+
+/* The scheduler of the innermost run; NULL outside. */
+static inline ar_sched *ar_host_sched(const ar_host *host) {
+  return host->run != NULL ? &host->run->run.sched : NULL;
+}
+
+/* The task that is running; NULL in callbacks and outside a run. Begins
+ * nothing. */
+static inline ar_task *ar_host_running(const ar_host *host) {
+  return host->run != NULL ? host->run->run.sched.current : NULL;
+}
+
+/* A stack to work on, from wherever the scheduler is called: that of the
+ * coroutine that runs, else that of whoever drives the run. */
+static inline lua_State *ar_host_stack(const ar_host *host) {
+  return host->hop != NULL ? host->hop->L : host->run->L;
+}
+
+/* [-0, +0] Installs the host: coroutine and base library, the searcher of
+ * the embedded library, the globals run, sleep, current_async_library. */
+void ar_host_open(lua_State *L, const char *backend);
+
+/* [-1, +0] Backend options of the implicit run, and defaults of run(). */
+void ar_host_set_options(lua_State *L);
+
+/* [-(nargs+1), +results | +1] Runs a function as the script's main task, and
+ * the implicit run if one begins. Returns a Lua status. */
+int ar_host_main(lua_State *L, int nargs);
+
+/* The signal to die of after clean-up; 0 for none. */
+int ar_host_signal(lua_State *L);
+
+/* Before lua_close. */
+void ar_host_close(lua_State *L);
+
+#endif

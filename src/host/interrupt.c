@@ -1,0 +1,128 @@
+/*
+ * Control-C into running Lua.
+ *
+ * Signals belong to the process, not to a Lua state: this file holds the only
+ * writable data at file scope of the program. A host other than the first
+ * (a worker thread's) never opens it.
+ */
+
+#include "host/interrupt.h"
+
+#include <lauxlib.h>
+#include <signal.h>
+#include <stddef.h>
+
+#include "host/cancelled.h"
+#include "host/lrun.h"
+#include "host/raise.h"
+
+static volatile sig_atomic_t pending;
+static ar_loop *volatile waiting; /* borrowed: loop of the current run */
+lua_State *volatile ar_interrupt_running; /* borrowed: as lua_resume's */
+
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+_Static_assert(sizeof(sig_atomic_t) == sizeof(int), "the flag is read as int");
+
+const volatile int *ar_interrupt_flag(void) {
+  return &pending;
+}
+
+int ar_interrupt_take(void) {
+  int signum = pending;
+  pending = 0;
+  return signum;
+}
+
+/* Raise the interrupt where the code is. */
+static void raise_here(lua_State *L, ar_lrun *run, int signum) {
+  ar_lrun none;
+  if (run == NULL) {
+    none.signal = signum;
+    run = &none;
+  } else {
+    run->signal = signum;
+    run->interrupts++;
+  }
+  ar_interrupt_push(L, run);
+  (void)lua_error(L);
+}
+
+/* May it be raised in the code that is running? */
+static bool is_open_to_it(const ar_lrun *run) {
+  const ar_sched *s = &run->run.sched;
+  if (s->current == NULL || s->current->system) return false;
+  if (!s->policy->interrupts_code)
+    return run->interrupts > 0; /* the second one */
+  return !run->restricted && !ar_coro_of(s->current)->guarded;
+}
+
+static void on_hook(lua_State *L, lua_Debug *ar) {
+  ar_host *host = ar_host_of(L);
+  ar_lrun *run = host->run;
+  int signum;
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  if (run == NULL) {
+    signum = ar_interrupt_take();
+    if (signum != 0) raise_here(L, NULL, signum);
+    return;
+  }
+  if (is_open_to_it(run)) {
+    signum = ar_interrupt_take();
+    if (signum != 0) raise_here(L, run, signum);
+    return;
+  }
+  if (run->run.sched.policy->interrupts_code) return; /* the loop's matter */
+  signum = ar_interrupt_take();
+  ar_lrun_interrupt(L, run, signum);
+}
+
+static void set_hook(lua_State *L) {
+  lua_sethook(L, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE |
+                              LUA_MASKCOUNT, 1);
+}
+
+static void on_signal(int signum) {
+  lua_State *L = ar_interrupt_running;
+  ar_loop *loop = waiting;
+  pending = signum;
+  if (loop != NULL) ar_loop_wake(loop);
+  if (L != NULL) set_hook(L);
+}
+
+void ar_interrupt_entering_slow(lua_State *L) {
+  set_hook(L);
+}
+
+void ar_interrupt_attach(ar_host *host) {
+  waiting = host->run != NULL ? host->run->run.loop : NULL;
+}
+
+void ar_interrupt_open(ar_host *host) {
+  struct sigaction mine, old;
+  ar_interrupt_running = host->L;
+  waiting = NULL;
+  pending = 0;
+  mine.sa_handler = on_signal;
+  mine.sa_flags = 0;
+  sigemptyset(&mine.sa_mask);
+  for (size_t i = 0; i < ar_countof(signals); i++) {
+    /* One that is ignored (nohup, a background job) stays ignored. */
+    if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+      (void)sigaction(signals[i], &mine, NULL);
+  }
+}
+
+void ar_interrupt_close(ar_host *host) {
+  struct sigaction old;
+  (void)host;
+  ar_interrupt_running = NULL;
+  waiting = NULL;
+  for (size_t i = 0; i < ar_countof(signals); i++) {
+    if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == on_signal) {
+      old.sa_handler = SIG_DFL;
+      (void)sigaction(signals[i], &old, NULL);
+    }
+  }
+}

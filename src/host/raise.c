@@ -1,0 +1,93 @@
+/*
+ * C makes and raises anyrun's error objects.
+ */
+
+#include "host/raise.h"
+
+#include <lauxlib.h>
+#include <stdarg.h>
+
+#include "base/err.h"
+#include "host/traceback.h"
+
+static const char key_errors[] = "errors";
+
+void ar_push_class(lua_State *L, const char *name) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key_errors) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "anyrun.errors");
+    lua_call(L, 1, 1);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key_errors);
+  }
+  lua_getfield(L, -1, name);
+  lua_remove(L, -2);
+}
+
+void ar_call_errors(lua_State *L, const char *name, int nargs, int nres) {
+  ar_push_class(L, name);
+  lua_insert(L, -(nargs + 1));
+  lua_call(L, nargs, nres);
+}
+
+static void push_error_v(lua_State *L, const char *name, const char *fmt,
+                         va_list args) {
+  lua_pushvfstring(L, fmt, args);
+  ar_call_errors(L, name, 1, 1);
+}
+
+void ar_push_error(lua_State *L, const char *name, const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  push_error_v(L, name, fmt, args);
+  va_end(args);
+}
+
+void ar_raise(lua_State *L, const char *name, const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  push_error_v(L, name, fmt, args);
+  va_end(args);
+  (void)lua_error(L);
+  AR_UNREACHABLE();
+}
+
+void ar_raise_oserror(lua_State *L, ar_err err, const char *what) {
+  if (err == AR_ENOMEM) luaL_error(L, "not enough memory");
+  if (what != NULL)
+    ar_push_error(L, "OSError", "%s: %s", what, ar_err_text(err));
+  else
+    ar_push_error(L, "OSError", "%s", ar_err_text(err));
+  lua_pushstring(L, ar_err_name(err));
+  lua_setfield(L, -2, "code");
+  lua_pushinteger(L, -err);
+  lua_setfield(L, -2, "errno");
+  (void)lua_error(L);
+  AR_UNREACHABLE();
+}
+
+void ar_rethrow(lua_State *L) {
+  ar_host_of(L)->rethrowing = true;
+  (void)lua_error(L);
+  AR_UNREACHABLE();
+}
+
+bool ar_is_error(lua_State *L, int idx) {
+  bool is;
+  if (lua_type(L, idx) != LUA_TTABLE || !lua_getmetatable(L, idx))
+    return false;
+  lua_pushliteral(L, "__kind");
+  is = lua_rawget(L, -2) == LUA_TNUMBER;
+  lua_pop(L, 2);
+  return is;
+}
+
+int ar_error_kind(lua_State *L, int idx) {
+  int kind = AR_KIND_ORDINARY;
+  if (lua_type(L, idx) != LUA_TTABLE || !lua_getmetatable(L, idx)) return kind;
+  lua_pushliteral(L, "__kind");
+  if (lua_rawget(L, -2) == LUA_TNUMBER) kind = (int)lua_tointeger(L, -1);
+  lua_pop(L, 2);
+  return kind;
+}

@@ -1,0 +1,179 @@
+/*
+ * What a task's end means.
+ */
+
+#include "host/settle.h"
+
+#include <lauxlib.h>
+
+#include "host/cancelled.h"
+#include "host/leave.h"
+#include "host/lrun.h"
+#include "host/raise.h"
+#include "host/traceback.h"
+
+void ar_lgroup_collect(lua_State *L, ar_lgroup *g) {
+  lua_Integer n;
+  if (g->errors == LUA_NOREF) {
+    lua_createtable(L, 2, 0);
+    g->errors = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  lua_rawgeti(L, LUA_REGISTRYINDEX, g->errors);
+  n = (lua_Integer)lua_rawlen(L, -1);
+  /* stack: error, list. Pairs: error, traceback or false. */
+  if (lua_isnil(L, -2)) {
+    lua_pop(L, 2);
+    ar_push_error(L, "RuntimeError", "a nil error was raised");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, g->errors);
+  }
+  lua_insert(L, -2);
+  ar_traceback_push(L, -1);
+  if (lua_isnil(L, -1) || ar_is_error(L, -2)) {
+    lua_pop(L, 1);
+    lua_pushboolean(L, 0);
+  }
+  lua_rawseti(L, -3, n + 2);
+  lua_rawseti(L, -2, n + 1);
+  lua_pop(L, 1);
+}
+
+void ar_lgroup_fail(lua_State *L, ar_lgroup *g, ar_coro *by, int idx) {
+  ar_scope *s = &g->group.scope;
+  ar_lrun *run = (ar_lrun *)ar_container_of(s->sched, ar_run, sched);
+  if (s->cancelled) return;
+  idx = lua_absindex(L, idx);
+  if (!run->run.sched.policy->counts) { /* trio tells why */
+    if (by != NULL)
+      lua_pushliteral(L, "child task raised exception ");
+    else
+      lua_pushliteral(L, "Code block inside nursery raised exception ");
+    luaL_tolstring(L, idx, NULL);
+    lua_concat(L, 2);
+    if (by != NULL)
+      ar_coro_push(L, by);
+    else
+      ar_coro_push(L, ar_coro_of(g->group.host));
+    ar_call_errors(L, "task_text", 1, 1);
+    ar_cancelled_explain(L, run, s, AR_SOURCE_NURSERY);
+  }
+  ar_scope_cancel(s, AR_SOURCE_NURSERY);
+}
+
+/* [-nres, +0] The outcome into the userdata, which is at `self`. */
+static void keep_outcome(lua_State *L, ar_coro *c, int self, int nres) {
+  c->nresults = nres;
+  if (nres > 1) {
+    lua_createtable(L, nres, 0);
+    lua_insert(L, -(nres + 1));
+    for (int i = nres; i >= 1; i--) lua_rawseti(L, -(i + 1), i);
+  }
+  if (nres > 0) lua_setiuservalue(L, self, AR_UV_BODY);
+}
+
+/* Functions that asked to be called at the end of the task. */
+static void call_watchers(lua_State *L, ar_lrun *run, int self) {
+  lua_Integer n;
+  if (ar_coro_get_extra(L, self, "on_done") != LUA_TTABLE) {
+    lua_pop(L, 1);
+    return;
+  }
+  n = (lua_Integer)lua_rawlen(L, -1);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, -1, i);
+    lua_pushvalue(L, self);
+    ar_lrun_callback(L, run, 1, "a function that waits for a task's end");
+  }
+  lua_pop(L, 1);
+  lua_pushnil(L);
+  ar_coro_set_extra(L, self, "on_done");
+}
+
+static ar_failure failure_of(int kind) {
+  if ((kind & AR_KIND_CANCELLED) != 0) return AR_FAILURE_CANCELLED;
+  if ((kind & (AR_KIND_KEYBOARD | AR_KIND_EXIT)) != 0) return AR_FAILURE_EXIT;
+  return AR_FAILURE_ERROR;
+}
+
+/* [-1, +0] The error on top, which nothing swallowed, left a group's child. */
+static void tell_group(lua_State *L, ar_coro *c, ar_lgroup *g, int kind) {
+  const ar_policy *policy = c->task.sched->policy;
+  bool cancelled = (kind & AR_KIND_CANCELLED) != 0;
+  if (c->starting) {
+    lua_pop(L, 1);
+    return;
+  }
+  /* asyncio drops cancellations, and cancels the group if nothing else had:
+   * the child was cancelled natively. */
+  if (policy->counts && cancelled) {
+    lua_pop(L, 1);
+    if (!g->group.scope.effective)
+      ar_scope_cancel(&g->group.scope, AR_SOURCE_NURSERY);
+    return;
+  }
+  ar_lgroup_fail(L, g, c, -1);
+  ar_lgroup_collect(L, g);
+}
+
+/* [-0, +0] The error at the top left the task: does the run go on? */
+static void judge(lua_State *L, ar_lrun *run, ar_coro *c, int kind) {
+  ar_task *t = &c->task;
+  switch (t->sched->policy->failed(t, failure_of(kind))) {
+    case AR_VERDICT_KEEP:
+      break;
+    case AR_VERDICT_STOP:
+      lua_pushvalue(L, -1);
+      ar_lrun_stop(L, run);
+      break;
+    case AR_VERDICT_CRASH:
+      lua_pushvalue(L, -1);
+      ar_lrun_crash(L, run);
+      break;
+  }
+}
+
+void ar_settle(lua_State *L, ar_coro *c, int nres) {
+  ar_task *t = &c->task;
+  ar_lrun *run = (ar_lrun *)ar_container_of(t->sched, ar_run, sched);
+  ar_group *group = t->group;
+  bool goes_on;
+  int kind = 0, self, anchor = c->anchor;
+  t->sched->current = NULL;
+  luaL_checkstack(L, 16, NULL);
+  ar_coro_push(L, c);
+  lua_insert(L, -(nres + 1));
+  self = lua_gettop(L) - nres;
+  /* stack: task, results or error */
+  if (c->failed) lua_pushvalue(L, -1);
+  goes_on = ar_leave_filter(L, &t->own, t, c->failed);
+  if (!c->failed) {
+    c->outcome = AR_OUTCOME_RETURNED;
+    keep_outcome(L, c, self, nres);
+  } else {
+    if (goes_on && lua_gettop(L) > self + 1)
+      kind = ar_error_kind(L, -1);
+    c->outcome = (ar_error_kind(L, self + 1) & AR_KIND_CANCELLED) != 0
+                     ? AR_OUTCOME_CANCELLED
+                     : AR_OUTCOME_FAILED;
+    if (!goes_on) lua_pushnil(L);
+    lua_pushvalue(L, self + 1);
+    keep_outcome(L, c, self, 1);
+  }
+  /* stack: task, [error, what goes on of it] */
+  ar_task_finish(t);
+  ar_cancelled_forget(L, &t->own);
+  /* Who awaits the task is woken before the group is cancelled: the host
+   * that awaits a failing child sees its failure first. */
+  ar_lot_unpark(&c->joiners, SIZE_MAX, 0);
+  call_watchers(L, run, self);
+  if (goes_on) {
+    if (c->outcome == AR_OUTCOME_FAILED) ar_lrun_note_task(L, c, self, -1);
+    judge(L, run, c, kind);
+    if (group != NULL) tell_group(L, c, ar_lgroup_of(group), kind);
+  }
+  lua_settop(L, self);
+  if (group != NULL) ar_group_child_done(group, t);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->host->tasks);
+  c->anchor = LUA_NOREF;
+  luaL_unref(L, -1, anchor);
+  lua_settop(L, self - 1);
+}

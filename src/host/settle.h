@@ -1,0 +1,38 @@
+/*
+ * What a task's end means: its outcome, its group, those who await it.
+ */
+
+#ifndef ar_settle_h
+#define ar_settle_h
+
+#include "host/coro.h"
+#include "sched/group.h"
+
+typedef struct ar_lgroup ar_lgroup;
+
+/* A group as Lua knows it: a userdata, which its body's call holds. */
+struct ar_lgroup {
+  ar_group group; /* first */
+  ar_host *host;
+  int errors;    /* ref: list of errors; LUA_NOREF while there are none */
+  int broken;    /* ref: the cancellation that broke the join; LUA_NOREF */
+  bool nursery;  /* trio's own: spelled and raised as trio does */
+  bool strict;   /* one error makes a group, too */
+  bool breaks;   /* a cancellation may (still) end the join's wait */
+};
+
+static inline ar_lgroup *ar_lgroup_of(ar_group *g) {
+  return ar_container_of(g, ar_lgroup, group);
+}
+
+/* The task ends: its results, nres of them, or its error (c->failed) are on
+ * top of L, and are popped. Never raises but for lack of memory. */
+void ar_settle(lua_State *L, ar_coro *c, int nres);
+
+/* [-1, +0] The error on top joins those of the group. */
+void ar_lgroup_collect(lua_State *L, ar_lgroup *g);
+
+/* The error at idx ends the group: its scope is cancelled, and says why. */
+void ar_lgroup_fail(lua_State *L, ar_lgroup *g, ar_coro *by, int idx);
+
+#endif
