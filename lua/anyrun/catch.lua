@@ -22,11 +22,21 @@ local function arrived(err)
   return errors.RuntimeError("error(nil): an error without a value was raised")
 end
 
+--- Raises an error that was caught once more. Its story goes on: an error
+--- object carries its traceback, that of another value is kept by the core.
+---@param err any
+---Checkpoint: never.
+---Raises: `err`.
+---@usage errors.rethrow(err)
+catch.rethrow = found and native.rethrow or function(err) error(err, 0) end
+
+local rethrow = catch.rethrow
+
 local function only_exceptions(ok, ...)
   if ok then return true, ... end
   local err = arrived((...))
   if errors.is_ordinary(err) then return false, err end
-  error(err, 0)
+  rethrow(err)
 end
 
 local function pass(ok, ...)
@@ -170,7 +180,7 @@ end
 local function caught(list, ok, ...)
   if ok then return ... end
   local err = handle(list, (...))
-  if err ~= nil then error(err, 0) end
+  if err ~= nil then rethrow(err) end
 end
 
 --- Calls `body` and hands the errors that come out to handlers by class, also

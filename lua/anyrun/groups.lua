@@ -120,6 +120,7 @@ function BaseExceptionGroup:derive(exceptions, tracebacks)
   return cls(self.message, exceptions, {
     cause = rawget(self, "cause"),
     traceback = rawget(self, "traceback"),
+    tasks = rawget(self, "tasks"),
     tracebacks = tracebacks,
   })
 end

@@ -28,8 +28,8 @@ local function leave_after(guard, leave, cm, ok, ...)
   end
   local err = (...)
   local left, swallow = errors.try(leave, cm, err)
-  if not left then error(errors.chain(swallow, err), 0) end
-  if swallow ~= true then error(err, 0) end
+  if not left then errors.rethrow(errors.chain(swallow, err)) end
+  if swallow ~= true then errors.rethrow(err) end
 end
 
 local function run_between(cm, leave, body, value)
