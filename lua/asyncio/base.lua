@@ -18,7 +18,7 @@ local base = {}
 -- The folder of this face, as sources of functions name it.
 local HERE <const> = debug.getinfo(1, "S").source:match "^(.*)base%.lua$" or "?"
 
-local new_loop -- of asyncio.running, required when the first one is made
+local adopt -- of asyncio.running, required when it is first needed
 
 -- The script's implicit run may not have begun yet: asking for the current
 -- task begins it, and raises where there can be none.
@@ -48,11 +48,9 @@ end
 function base.loop(name)
   if active() ~= "asyncio" then refuse(name) end
   local loop = vars().loop
-  if not loop then
-    new_loop = new_loop or require("asyncio.running").adopt
-    loop = new_loop()
-  end
-  return loop
+  if loop and not loop._idle then return loop end
+  adopt = adopt or require("asyncio.running").adopt
+  return adopt(loop)
 end
 
 --- The loop of the run this thread is in, or nil; begins nothing.

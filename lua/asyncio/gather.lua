@@ -129,7 +129,7 @@ end
 
 local function pass_on(outer, inner)
   if inner._cancelled then
-    outer:cancel(inner._cancel_message)
+    outer:cancel(cancellation_of(inner).message)
   elseif inner._failed then
     outer:set_exception(inner:exception())
   else

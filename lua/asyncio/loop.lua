@@ -16,6 +16,7 @@ local monotonic = require("_anyrun.time").monotonic
 
 local error, ipairs, math = error, ipairs, math
 local setmetatable, tostring = setmetatable, tostring
+local active, vars = run_lib.active, run_lib.vars
 
 local loops = {}
 
@@ -43,12 +44,12 @@ function loops.new(cls)
 end
 
 --- The face of the run this thread is in, which another library began.
+---@param self? asyncio.Loop what a `loop_factory` made for it
 ---@return asyncio.Loop
 ---Checkpoint: never.
 ---@usage local loop = loops.adopt()
-function loops.adopt()
-  local self = loops.new(Loop)
-  self._idle = false
+function loops.adopt(self)
+  self = self or loops.new(Loop)
   loops.enter(self)
   return self
 end
@@ -59,24 +60,30 @@ end
 ---@usage loops.enter(loop)
 function loops.enter(self)
   self._idle = false
-  run_lib.vars().loop = self
+  vars().loop = self
   run_lib.set_report(function(context) reports.call(self, context) end)
   local kept = self._kept
   self._kept = {}
   for _, entry in ipairs(kept) do entry.start(entry.what) end
 end
 
--- Starts a callback, task or wake-up now, or when the loop runs.
-function Loop:_start(what, start)
-  if self._closed then self:_check_open() end
-  if not self._idle then return start(what) end
-  self._kept[#self._kept + 1] = { what = what, start = start }
+-- Whether the run this thread is in is this loop's.
+local function is_here(self)
+  return active() == "asyncio" and vars().loop == self
 end
 
+-- A loop that another library's run brought ends with that run.
 function Loop:_check_open()
-  if self._closed then
+  if self._closed or not self._idle and not is_here(self) then
     error(errors.RuntimeError("Event loop is closed"), 3)
   end
+end
+
+-- Starts a callback, task or wake-up now, or when the loop runs.
+function Loop:_start(what, start)
+  self:_check_open()
+  if not self._idle then return start(what) end
+  self._kept[#self._kept + 1] = { what = what, start = start }
 end
 
 -- Debug mode: `what`, a handle or a task, held the loop for so long.
@@ -248,13 +255,17 @@ function Loop:get_debug() return self._debug end
 ---@return boolean
 ---Checkpoint: never.
 ---@usage if loop:is_running() then loop:stop() end
-function Loop:is_running() return not self._idle and not self._closed end
+function Loop:is_running()
+  return not self._idle and not self._closed and is_here(self)
+end
 
 --- Whether it was closed.
 ---@return boolean
 ---Checkpoint: never.
 ---@usage if not loop:is_closed() then loop:close() end
-function Loop:is_closed() return self._closed end
+function Loop:is_closed()
+  return self._closed or not self._idle and not is_here(self)
+end
 
 function Loop:__tostring()
   return ("<%s running=%s closed=%s debug=%s>"):format(self.name,

@@ -113,9 +113,8 @@ function Task:_get() return select(2, outcome(self._native)) end
 function Task:cancel(message)
   options.arg("cancel", 1, message, "string?")
   if self._done then return false end
-  self._cancel_message = message
   if not self._native then
-    self._early = (self._early or 0) + 1
+    self._early, self._early_message = (self._early or 0) + 1, message
     return true
   end
   return task_lib.cancel(self._native, message)

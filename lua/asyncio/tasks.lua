@@ -32,7 +32,7 @@ local function launch(self)
   local native = task_lib.spawn(self._opts, self._f, table.unpack(args, 1, args.n))
   self._opts = nil
   class.attach(self, native)
-  for _ = 1, self._early or 0 do task_lib.cancel(native, self._cancel_message) end
+  for _ = 1, self._early or 0 do task_lib.cancel(native, self._early_message) end
 end
 
 local function parse(fname, eager, target)

@@ -62,23 +62,19 @@ local function forget(self, native)
   end
 end
 
--- What was asked for: the request's message, as far as C or the face know it.
-local function message_of(face, request)
-  if face._cancel_message ~= nil then return face._cancel_message end
-  if type(request) == "function" then request = request() end
-  if type(request) == "table" then return request.message end
-  return request
+-- What the request says: `make` makes the error it would raise.
+local function message_of(make)
+  return make and make().message
 end
 
 -- A cancellation wants into a task that waits. The awaited thing goes first:
 -- a plain future is cancelled on the spot and the wait undone; a task or a
 -- gather is asked, and answers later by being done: the request is spent, but
 -- when it was not taken it comes after the wake-up.
-local function abort(native, request)
+local function abort(native, make)
   local face = face_of(native)
   local awaited = face._awaiting
-  local message = message_of(face, request)
-  face._cancel_message = nil
+  local message = message_of(make)
   if awaited._forwards then
     face._refused = not awaited:cancel(message) and { message } or nil
     return false

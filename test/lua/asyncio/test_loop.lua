@@ -295,6 +295,25 @@ t.test("[AS-LOOP-13] a pending wait of a stopped loop is woken when it runs agai
   loop:close()
 end)
 
+t.test("[AS-LOOP-13] the loop of an AnyIO run is closed with it", plain, function()
+  local made
+  local loop, future = anyio.run(function()
+    return asyncio.get_running_loop(), asyncio.Future()
+  end, {backend = "asyncio", backend_options = {loop_factory = function()
+    made = asyncio.new_event_loop()
+    return made
+  end}})
+  t.ok(loop == made)
+  t.ok(loop:is_closed())
+  t.no(loop:is_running())
+  t.raises(anyio.RuntimeError, loop.call_soon, loop, print)
+  asyncio.run(function()
+    t.raises(anyio.RuntimeError, loop.call_soon, loop, print)
+    t.raises(anyio.RuntimeError, loop.create_task, loop, print)
+    t.raises(anyio.RuntimeError, future.await, future)
+  end)
+end)
+
 t.test("[AS-LOOP-01] tostring tells what a handle is", function()
   local loop = asyncio.get_running_loop()
   local handle = loop:call_later(1, function() end)
