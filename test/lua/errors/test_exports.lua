@@ -51,3 +51,11 @@ end)
 t.test("TASK_STATUS_IGNORED takes a started and does nothing", function()
   t.eq(select("#", anyio.TASK_STATUS_IGNORED:started("value")), 0)
 end)
+
+t.test("a handle is an instance of TaskHandle", function()
+  local class = anyio.TaskHandle
+  anyio.create_task_group(function(tg)
+    t.isa(tg:create_task(type, 1), class)
+  end)
+  t.no(anyio.isinstance({}, class))
+end)
