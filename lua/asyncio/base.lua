@@ -15,8 +15,9 @@ local type = type
 ---@class asyncio.base
 local base = {}
 
--- The folder of this face, as sources of functions name it.
-local HERE <const> = debug.getinfo(1, "S").source:match "^(.*)base%.lua$" or "?"
+-- Where the library is, as sources of functions name it.
+local HERE <const> =
+  debug.getinfo(1, "S").source:match "^(.*)asyncio/base%.lua$" or "?"
 
 local adopt -- of asyncio.running, required when it is first needed
 
@@ -100,7 +101,7 @@ function base.where(f)
   return ("function at %s:%d"):format(info.short_src, info.linedefined)
 end
 
---- Where the code that called into this face stands, for debug mode.
+--- Where the code that called into the library stands, for debug mode.
 ---@return string
 ---Checkpoint: never.
 ---@usage handle._created = base.site()

@@ -1,11 +1,10 @@
 --- Debug mode's eye on tasks: a step that takes long is reported.
 
 local run_lib = require "_anyrun.run"
-local task_lib = require "_anyrun.task"
 local tasks = require "asyncio.task"
 local time_lib = require "_anyrun.time"
 
-local setmetatable = setmetatable
+local setmetatable, type = setmetatable, type
 
 local debugging = {}
 
@@ -19,18 +18,17 @@ Watch.__index = Watch
 function Watch:before_task_step() self.since = time_lib.monotonic() end
 
 --- A task's step has ended.
----@param native userdata
+---@param task asyncio.Task|userdata as the core shows it: its face, if any
 ---Checkpoint: never.
----@usage watch:after_task_step(native)
-function Watch:after_task_step(native)
+---@usage watch:after_task_step(task)
+function Watch:after_task_step(task)
   local since = self.since
-  if not since or native == self.loop._driver then return end
+  if not since or task == self.loop then return end
   self.since = nil
   local seconds = time_lib.monotonic() - since
   if seconds < self.loop.slow_callback_duration then return end
-  if task_lib.face(native) or task_lib.state(native) ~= "done" then
-    self.loop:_took(tasks.face_of(native), seconds)
-  end
+  if type(task) == "userdata" then task = tasks.face_of(task) end
+  self.loop:_took(task, seconds)
 end
 
 --- Begins or ends to look, in the run this thread is in.

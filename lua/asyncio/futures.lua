@@ -42,7 +42,10 @@ end
 ---Checkpoint: never.
 ---Raises: RuntimeError where no asyncio loop runs.
 ---@usage local future = asyncio.Future()
-function Future:_init() self._loop = base.loop "Future" end
+function Future:_init()
+  self._loop = base.loop "Future"
+  if self._loop._debug then self._created = base.site() end
+end
 
 --- Whether `value` is a future or a task.
 ---@param value any
@@ -63,7 +66,9 @@ end
 function Future:await()
   if self._done then return self:result() end
   waiters.park(self)
-  if self._cancelled and task_lib.has_pending_cancellation(task_lib.current()) then
+  local hit = self._cancelled or self._failed and base.is_cancelled(self._error)
+  if hit and task_lib.has_pending_cancellation(task_lib.current()) then
+    reports.seen(self)
     task_lib.checkpoint_if_cancelled() -- a scope's own error says more
   end
   return self:result()

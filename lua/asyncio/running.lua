@@ -35,11 +35,13 @@ function running.open(self)
   return self._run
 end
 
--- Whatever happens, the loop does not run afterwards.
+-- Whatever happens, the loop does not run afterwards. A run that was refused
+-- the first time is dropped: it cannot be closed inside another one.
 local Left = {}
 
 function Left:__close()
   local loop = self.loop
+  if not loop._ran then loop._run = nil end
   loop._idle, loop._driver = true, nil
   loop._stopping, loop._waiting = false, false
 end
@@ -64,6 +66,7 @@ end
 ---Checkpoint: never.
 ---@usage running.enter(loop)
 function running.enter(self)
+  self._ran = true
   loops.enter(self)
   if self._debug then require("asyncio.debugging").switch(self, true) end
   return task_lib.current()
