@@ -12,6 +12,7 @@ local tasks = {}
 ---@field id integer differs from that of every other task of this process
 ---@field name string
 ---@field parent_id? integer the task that owns its group; nil for the main one
+---@field coroutine? thread what it runs in; nil before its first step
 local TaskInfo = class.new("TaskInfo")
 
 function TaskInfo:_init(task)
@@ -19,6 +20,7 @@ function TaskInfo:_init(task)
   self.id = native_task.id(task)
   self.name = native_task.name(task)
   self.parent_id = native_task.parent_id(task)
+  self.coroutine = native_task.coroutine(task)
 end
 
 function TaskInfo:__eq(other)

@@ -49,8 +49,9 @@ end
 ---Checkpoint: never.
 ---@usage local loop = loops.adopt()
 function loops.adopt(self)
-  self = self or loops.new(Loop)
+  self = self or loops.new(vars().uvloop and loops.UvLoop or Loop)
   loops.enter(self)
+  if vars().debug then self:set_debug(true) end
   return self
 end
 

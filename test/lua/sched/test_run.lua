@@ -165,7 +165,7 @@ t.test("[RUN-18] several runs follow each other, on either backend", plain,
   end)
 
 t.test("[RUN-18] each run begins clean", plain, function()
-  local var = require("anyio.lowlevel").RunVar("var", "unset")
+  local var = require("anyio.lowlevel").RunVar("var", {default = "unset"})
   local function main()
     local got = var:get()
     var:set "set"
