@@ -45,6 +45,19 @@ local function parse(fname, eager, target)
   }
 end
 
+-- An eager task runs inside `spawn`: its face must be there before its body.
+local function spawn(self, opts, f, ...)
+  if opts.eager then
+    local body = f
+    function f(...)
+      if not self._native then class.attach(self, task_lib.running()) end
+      return body(...)
+    end
+  end
+  local native = task_lib.spawn(opts, f, ...)
+  if not self._native then class.attach(self, native) end
+end
+
 --- Makes a task without asking the loop's task factory.
 ---@param loop asyncio.Loop
 ---@param fname string the function's name as the caller knows it
@@ -67,7 +80,7 @@ function tasks.make(loop, fname, eager, target, ...)
     self._opts, self._args = opts, { n = select("#", ...), ... }
     loop:_start(self, launch)
   else
-    class.attach(self, task_lib.spawn(opts, f, ...))
+    spawn(self, opts, f, ...)
   end
   return self
 end
