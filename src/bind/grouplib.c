@@ -451,5 +451,7 @@ int luaopen_anyrun_group(lua_State *L) {
   ar_coro_transparent(L, open_nursery);
   ar_coro_transparent(L, group_call);
   luaL_newlib(L, functions);
+  luaL_getmetatable(L, "TaskHandle"); /* the class, for isinstance */
+  lua_setfield(L, -2, "TaskHandle");
   return 1;
 }

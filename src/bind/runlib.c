@@ -34,6 +34,8 @@ static ar_lrun *open_run(lua_State *L, int opts) {
   lua_setfield(L, -2, "debug");
   lua_getfield(L, opts, "clock");
   lua_setfield(L, -2, "clock");
+  lua_getfield(L, opts, "uvloop");
+  lua_setfield(L, -2, "uvloop");
   lua_pop(L, 1);
   ar_push_context(L);
   lua_setiuservalue(L, self, AR_RUN_CONTEXT);
