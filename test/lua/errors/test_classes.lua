@@ -63,7 +63,7 @@ t.test("[ERR-01..ERR-12] every class extends what the tree says", function()
   end
 end)
 
-t.test("[ERR-01 ERR-02 ERR-03 ERR-04 ERR-06] resource errors are kinds of "
+t.test("[ERR-01 ERR-02 ERR-03 ERR-04 ERR-06 TR-EXC-14] resource errors are kinds of "
   .. "Exception only", function()
   for _, name in ipairs { "BrokenResourceError", "ClosedResourceError",
     "BusyResourceError", "EndOfStream", "WouldBlock" } do

@@ -14,7 +14,7 @@ t.test("[SN-01 SN-05 SN-12 RUN-17] inside a run it is the backend's name",
     end)
   end)
 
-t.test("[SN-15 SN-16] a run inside a task is refused: there is one library",
+t.test("[SN-15 SN-16 RUN-06] a run inside a task is refused: there is one library",
   function()
     for _, name in ipairs(anyio.get_all_backends()) do
       local err = t.raises(anyio.RuntimeError, anyio.run, print,
