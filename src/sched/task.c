@@ -125,18 +125,37 @@ static void delivered(ar_task *t, ar_cause cause) {
   }
 }
 
-void ar_task_deliver(ar_task *t) {
-  ar_cause cause;
-  if (t->state != AR_TASK_PARKED || t->abort == NULL) return;
-  cause = t->sched->policy->deliver(t, AR_MOMENT_PARKED);
-  if (cause == AR_CAUSE_NONE) return;
-  /* A native request is handed on each time it is made: the task that is
-   * awaited may have swallowed the last one. */
-  if ((t->asked & cause) != 0 && cause != AR_CAUSE_NATIVE) return;
+/* Offer one cancellation to the wait. An abort function of a script may do
+ * anything, even cancel this very task, which must not come back in here:
+ * without `abort` the wait is nobody's to undo meanwhile. */
+static void offer(ar_task *t, ar_cause cause) {
+  ar_abort_fn *abort = t->abort;
+  ar_abort answer;
   t->asked |= (unsigned char)cause;
   t->cause = cause;
   delivered(t, cause);
-  if (t->abort(t, cause) == AR_ABORTED) ar_task_wake(t, AR_ECANCELED);
+  t->abort = NULL;
+  answer = abort(t, cause);
+  if (t->state != AR_TASK_PARKED) return; /* it has woken t by itself */
+  if (answer == AR_ABORTED)
+    ar_task_wake(t, AR_ECANCELED);
+  else
+    t->abort = abort;
+}
+
+void ar_task_deliver(ar_task *t) {
+  unsigned offered = 0;
+  /* A wait that refuses one cause may still give way to the next: control-C
+   * and a scope may both be pending when it begins. */
+  while (t->state == AR_TASK_PARKED && t->abort != NULL) {
+    ar_cause cause = t->sched->policy->deliver(t, AR_MOMENT_PARKED);
+    if (cause == AR_CAUSE_NONE || (offered & cause) != 0) return;
+    /* A native request is handed on each time it is made: the task that is
+     * awaited may have swallowed the last one. */
+    if ((t->asked & cause) != 0 && cause != AR_CAUSE_NATIVE) return;
+    offered |= cause;
+    offer(t, cause);
+  }
 }
 
 ar_cause ar_task_pending(const ar_task *t) {

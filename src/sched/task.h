@@ -66,8 +66,8 @@ typedef enum {
   AR_ABORT_LATER /* somebody will wake it; the wait goes on until then */
 } ar_abort;
 
-/* Undo the wait of t, which is parked, because of `cause`. Must not step
- * or wake t itself. */
+/* Undo the wait of t, which is parked, because of `cause`. Must not step t,
+ * nor wake it, but that a script can: then the answer does not count. */
 typedef ar_abort ar_abort_fn(ar_task *t, ar_cause cause);
 
 /* What a parked task waits for: read by dumps, never by the scheduler. */
@@ -123,7 +123,8 @@ void ar_task_park(ar_task *t, const char *kind, const void *object,
 void ar_task_wake(ar_task *t, ar_err err);
 
 /* Ask once more whether a cancellation wants in, now that something around
- * the task changed. Does nothing unless it is parked. */
+ * the task changed. Does nothing unless it is parked, nor while its abort
+ * function runs. */
 void ar_task_deliver(ar_task *t);
 
 /* The cancellation the next wait would raise. */
