@@ -134,6 +134,7 @@ void ar_scope_exit(ar_scope *s) {
     set_innermost(ar_container_of(link, ar_task, in_scope), parent);
   s->entered = false;
   s->host = NULL;
+  s->parent = NULL; /* may be gone before s is */
 }
 
 void ar_scope_move(ar_scope *s, ar_scope *parent) {
