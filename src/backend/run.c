@@ -50,7 +50,18 @@ static bool is_over(void *arg) {
 }
 
 ar_run_end ar_run_drive(ar_run *r) {
-  return ar_sched_run(&r->sched, is_over, r);
+  ar_run_end end = ar_sched_run(&r->sched, is_over, r);
+  /* Whoever made main may drop it now, as long before the run is closed as
+   * they like. */
+  if (end == AR_RUN_DONE && !r->winding &&
+      r->sched.main->state == AR_TASK_DONE)
+    r->sched.main = NULL;
+  return end;
+}
+
+void ar_run_stop(ar_run *r) {
+  r->stop = true;
+  r->sched.hurry = true;
 }
 
 void ar_run_wind_down(ar_run *r) {

@@ -22,7 +22,7 @@ struct ar_run {
   ar_sched sched;
   bool opened;
   bool winding; /* main is over; the others are being ended */
-  bool stop;    /* end at once, whatever main does */
+  bool stop;    /* end at once, whatever main does: see ar_run_stop */
 };
 
 /* `clock` NULL: the system's. `fast`: the backend's amortising loop. */
@@ -35,6 +35,10 @@ void ar_run_main(ar_run *r, ar_task *main);
 /* Until main is done, or the run was stopped; when winding down, until no
  * task lives. */
 ar_run_end ar_run_drive(ar_run *r);
+
+/* End when this step is over, whatever main does; the others that stand in
+ * its batch do not run before they have been told. */
+void ar_run_stop(ar_run *r);
 
 /* Main is over: end the others. */
 void ar_run_wind_down(ar_run *r);

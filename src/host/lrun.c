@@ -97,7 +97,7 @@ void ar_lrun_refuse_nested(lua_State *L) {
     /* At top level the implicit run may be set aside, as long as there is
      * nothing in it that would stand still. */
     ar_sched *s = &run->run.sched;
-    if (s->current == s->main && s->n_living == 1 &&
+    if (s->main != NULL && s->current == s->main && s->n_living == 1 &&
         s->main->scope == &s->main->own)
       return;
   }
@@ -140,7 +140,7 @@ static void keep_error(lua_State *L, ar_lrun *run) {
 
 void ar_lrun_stop(lua_State *L, ar_lrun *run) {
   keep_error(L, run);
-  run->run.stop = true;
+  ar_run_stop(&run->run);
 }
 
 void ar_lrun_crash(lua_State *L, ar_lrun *run) {

@@ -11,6 +11,7 @@
 struct ar_loop {
   uv_loop_t uv;
   uv_timer_t limit; /* ends a wait; active only inside ar_loop_wait */
+  bool passed;      /* it did, in the last wait */
   uv_async_t wake;  /* unreferenced except inside ar_loop_wait */
 };
 
@@ -24,7 +25,7 @@ static void on_wake(uv_async_t *wake) {
 }
 
 static void on_limit(uv_timer_t *limit) {
-  (void)limit;
+  ar_container_of(limit, ar_loop, limit)->passed = true;
 }
 
 ar_err ar_loop_new(ar_loop **out) {
@@ -77,10 +78,11 @@ void ar_loop_poll(ar_loop *loop) {
   (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
-void ar_loop_wait(ar_loop *loop, ar_time timeout) {
+bool ar_loop_wait(ar_loop *loop, ar_time timeout) {
+  loop->passed = false;
   if (timeout <= 0) {
     ar_loop_poll(loop);
-    return;
+    return true;
   }
   if (timeout != AR_TIME_MAX) {
     /* libuv counts whole milliseconds: round up, so as never to wake before
@@ -94,6 +96,7 @@ void ar_loop_wait(ar_loop *loop, ar_time timeout) {
   (void)uv_run(&loop->uv, UV_RUN_ONCE);
   uv_unref((uv_handle_t *)&loop->wake);
   (void)uv_timer_stop(&loop->limit);
+  return loop->passed;
 }
 
 void ar_loop_wake(ar_loop *loop) {

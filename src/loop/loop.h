@@ -31,8 +31,9 @@ bool ar_loop_is_alive(const ar_loop *loop);
 void ar_loop_poll(ar_loop *loop);
 
 /* Wait for an event, a wake-up, or until `timeout` has passed (AR_TIME_MAX:
-** as long as it takes), then take what is there. */
-void ar_loop_wait(ar_loop *loop, ar_time timeout);
+** as long as it takes), then take what is there. True when the time has passed
+** (a poll's has, always). */
+bool ar_loop_wait(ar_loop *loop, ar_time timeout);
 
 /* End a wait, or the next one. Safe in signal handlers and other threads. */
 void ar_loop_wake(ar_loop *loop);

@@ -38,7 +38,9 @@ AR_MUST_CHECK ar_err ar_deadline_set(struct ar_sched *s, ar_deadline *d,
 /* It will not fire. Never fails. */
 void ar_deadline_unset(struct ar_sched *s, ar_deadline *d);
 
-/* Fire what is due at `now`, soonest first. */
+/* Fire what is due at `now`, soonest first. What is set meanwhile waits for
+ * the next call, even if it is due already: a timer that always sets itself
+ * to "now" starves nobody. */
 void ar_deadlines_expire(struct ar_sched *s, ar_time now);
 
 #endif

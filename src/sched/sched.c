@@ -26,11 +26,13 @@ void ar_sched_init(ar_sched *s, const ar_policy *policy, ar_loop *loop,
   s->next_id = 1;
   s->turns = 0;
   s->seen = 0;
+  s->firing = AR_TIME_MIN;
   s->n_living = 0;
   s->n_patient = 0;
   s->n_outside = 0;
   s->poll_every = 1;
   s->until_poll = 1;
+  s->hurry = false;
   s->attention = NULL;
 }
 
@@ -73,11 +75,19 @@ static bool wants_attention(const ar_sched *s) {
   return s->attention != NULL && *s->attention != 0;
 }
 
-static void wait_for_events(ar_sched *s, ar_time timeout) {
+/* True when nothing happened in all that time. */
+static bool wait_for_events(ar_sched *s, ar_time timeout) {
+  bool quiet;
   AR_INSTRUMENT(s, before_io_wait, NULL, timeout);
-  ar_loop_wait(s->loop, timeout);
+  quiet = ar_loop_wait(s->loop, timeout);
   s->until_poll = s->poll_every;
   AR_INSTRUMENT(s, after_io_wait, NULL, timeout);
+  return quiet;
+}
+
+static void expire(ar_sched *s) {
+  if (ar_heap_size(&s->deadlines) != 0)
+    ar_deadlines_expire(s, ar_sched_now(s));
 }
 
 /* Could anything still make a task ready? */
@@ -106,10 +116,11 @@ static bool wait_idle(ar_sched *s) {
   }
   if (quiet >= timeout) {
     if (timeout == AR_TIME_MAX && !has_hope(s)) return false;
-    wait_for_events(s, timeout);
+    (void)wait_for_events(s, timeout);
     return true;
   }
-  wait_for_events(s, quiet);
+  if (!wait_for_events(s, quiet)) return true; /* the silence was broken */
+  expire(s); /* a real clock may have passed a deadline that was near */
   if (!ar_list_is_empty(&s->ready) || wants_attention(s)) return true;
   if (jumps)
     s->clock->jump(s->clock, due);
@@ -135,6 +146,13 @@ static void step(ar_sched *s, ar_job *job) {
   s->current = NULL;
 }
 
+/* Is there a reason to ask before the batch is through, and is it over? */
+static bool ends_early(ar_sched *s, bool (*until)(void *arg), void *arg) {
+  if (AR_LIKELY(!s->hurry)) return false;
+  s->hurry = false;
+  return until(arg);
+}
+
 ar_run_end ar_sched_run(ar_sched *s, bool (*until)(void *arg), void *arg) {
   for (;;) {
     ar_link *link;
@@ -142,19 +160,19 @@ ar_run_end ar_sched_run(ar_sched *s, bool (*until)(void *arg), void *arg) {
     while ((link = ar_list_pop(&s->batch)) != NULL) {
       step(s, ar_container_of(link, ar_job, ready));
       if (AR_UNLIKELY(wants_attention(s))) return AR_RUN_SIGNAL;
+      if (ends_early(s, until, arg)) return AR_RUN_DONE;
     }
     AR_CHECK_ALL(s);
     if (until(arg)) return AR_RUN_DONE;
     s->turns++;
-    if (ar_heap_size(&s->deadlines) != 0)
-      ar_deadlines_expire(s, ar_sched_now(s));
+    expire(s);
+    if (ends_early(s, until, arg)) return AR_RUN_DONE; /* before a long wait */
     if (!ar_list_is_empty(&s->ready)) {
       poll_events(s);
     } else {
       if (!wait_idle(s)) return AR_RUN_STUCK;
       if (wants_attention(s)) return AR_RUN_SIGNAL;
-      if (ar_heap_size(&s->deadlines) != 0)
-        ar_deadlines_expire(s, ar_sched_now(s));
+      expire(s);
     }
     ar_list_move_all(&s->batch, &s->ready);
     if (!ar_list_is_empty(&s->batch)) s->policy->order(s, &s->batch);

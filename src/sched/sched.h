@@ -52,7 +52,8 @@ struct ar_sched {
   ar_heap deadlines;
   ar_scope root;   /* above every scope of the run */
   ar_scope system; /* below root: of tasks that no group owns */
-  ar_task *main;   /* borrowed (kept by the run's caller); NULL before */
+  ar_task *main;   /* borrowed (kept by the run's caller); NULL before it
+                    * was spawned and once the run has seen that it is done */
   ar_list living; /* tasks that are not DONE, oldest first */
   ar_list idlers; /* ar_idler, shortest cushion first */
   ar_instruments *instruments; /* borrowed; NULL mostly */
@@ -61,11 +62,13 @@ struct ar_sched {
   uint64_t next_id;
   uint64_t turns;  /* passes so far */
   ar_time seen;    /* the time, as last read */
+  ar_time firing;  /* deadlines up to here are being fired; AR_TIME_MIN: none */
   size_t n_living;
   size_t n_patient; /* parked tasks that wait on purpose */
   size_t n_outside; /* things outside the loop that may still wake a task */
   unsigned poll_every; /* passes between two looks at the loop */
   unsigned until_poll; /* passes left */
+  bool hurry; /* ask `until` after this step, rather than after the batch */
   /* Set by the signal handler, through interrupt.c. */
   const volatile int *attention;
 };
@@ -79,7 +82,8 @@ void ar_sched_close(ar_sched *s);
 /* Put a job at the end of the ready queue. */
 void ar_sched_queue(ar_sched *s, ar_job *job);
 
-/* Run passes until until(arg) is true after a batch or a step. */
+/* Run passes until until(arg) is true after a batch, or where `hurry` was set
+ * after a step; what is left of the batch then comes first in the next call. */
 ar_run_end ar_sched_run(ar_sched *s, bool (*until)(void *arg), void *arg);
 
 /* The run's time, read anew. */
