@@ -142,6 +142,8 @@ return function(target, fn, ...)
   local values = status._values
   local handle = status._task
   if type(handle) == "userdata" then task.set_start_values(handle, values) end
-  values[values.n + 1] = handle
-  return unpack(values, 1, values.n + 1)
+  -- started() without a value: nil stands where the start value belongs.
+  local n = values.n > 0 and values.n or 1
+  values[n + 1] = handle
+  return unpack(values, 1, n + 1)
 end
