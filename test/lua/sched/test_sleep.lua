@@ -84,9 +84,9 @@ t.test("[RUN-28] a sleep may last for ever", mock, function()
 end)
 
 t.test("[RUN-28] a duration must be a number", function()
-  t.raises("bad argument #1 to 'sleep'", anyio.sleep, "soon")
-  t.raises("bad argument #1 to 'sleep'", anyio.sleep)
-  t.raises("bad argument #1 to 'sleep_until'", anyio.sleep_until, {})
+  t.raises("bad argument #1 to 'sleep'", function() anyio.sleep "soon" end)
+  t.raises("bad argument #1 to 'sleep'", function() anyio.sleep() end)
+  t.raises("bad argument #1 to 'sleep_until'", function() anyio.sleep_until {} end)
 end)
 
 t.test("[RUN-29] a negative sleep is sleep(0)", {backend = "asyncio"}, function()

@@ -66,6 +66,7 @@ t.test("[TG-22 T01] every further checkpoint of a cancelled child raises",
     local raised = 0
     group(function(tg)
       tg:start_soon(function()
+        t.cancelled(anyio.sleep_forever)
         for _ = 1, 3 do
           t.cancelled(checkpoint)
           t.cancelled(anyio.sleep, 0.01)

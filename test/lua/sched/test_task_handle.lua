@@ -35,7 +35,10 @@ t.test("[TG-64] several tasks may await one handle", function()
   group(function(tg)
     local handle = tg:create_task(returns, 7)
     for _ = 1, 3 do
-      tg:start_soon(function() sum = sum + handle:await() end)
+      tg:start_soon(function()
+        local value = handle:await()
+        sum = sum + value
+      end)
     end
   end)
   t.eq(sum, 21)

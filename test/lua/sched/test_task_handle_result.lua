@@ -3,7 +3,6 @@
 local t = require "harness"
 local anyio = require "anyio"
 local checkpoint = require("anyio.lowlevel").checkpoint
-local wait_all_tasks_blocked = require("anyio.testing").wait_all_tasks_blocked
 
 local group = anyio.create_task_group
 
@@ -128,7 +127,7 @@ t.test("[TG-80] the text form has the status word and the name", function()
   local function text_of(handle, word)
     local text = tostring(handle)
     t.match(text, "^<?TaskHandle")
-    t.match(text, word)
+    t.match(text:lower(), word)
     t.match(text, "my task")
   end
   local failed
@@ -219,14 +218,13 @@ t.test("[TG-83] a callable object runs and has a name", function()
   end)
 end)
 
-t.test("[TG-64] a task cannot be awaited by itself for ever", function()
+t.test("[TG-64] a task that awaits itself gets an error, not a deadlock", function()
   group(function(tg)
     local handle
     handle = tg:create_task(function()
-      anyio.move_on_after(0.01, function() handle:await() end)
+      t.raises(anyio.RuntimeError, handle.await, handle)
       return "left"
     end)
-    wait_all_tasks_blocked()
     t.eq(handle:await(), "left")
   end)
 end)
