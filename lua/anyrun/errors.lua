@@ -276,7 +276,6 @@ local ELSEWHERE <const> = {
   internal_error = "anyrun.verdicts",
   signal_of = "anyrun.verdicts",
   single_cancelled = "anyrun.verdicts",
-  task_face = "anyrun.verdicts",
   task_face = "anyrun.faces",
   task_text = "anyrun.verdicts",
 }

@@ -19,20 +19,6 @@ function verdicts.task_text(task)
   return ("<Task '%s'>"):format(require("_anyrun.task").name(task))
 end
 
---- The task as the library of its run shows it: its own object, else the
---- handle.
----@param task userdata
----@return any
----Checkpoint: never.
----@usage local face = errors.task_face(task)
-function verdicts.task_face(task)
-  local native = require "_anyrun.task"
-  local face = native.face(task)
-  if face ~= nil then return face end
-  local make = require("_anyrun.run").vars().make_face
-  return make and make(task) or task
-end
-
 --- The errors of a task group as one.
 ---@param pairs_list any[] error, traceback or false, error, ...
 ---@param native boolean on asyncio
