@@ -80,9 +80,13 @@ t.test("[RUN-03 B1 B2] the backend is the command line's or the one named",
 
 t.test("[RUN-03] the globals are anyio's and sniffio's functions", plain,
   function()
-    t.ok(rawequal(_G.run, anyio.run))
-    t.ok(rawequal(_G.sleep, anyio.sleep))
-    t.ok(rawequal(_G.current_async_library, sniffio.current_async_library))
+    t.eq(run(function()
+      sleep(0)
+      return current_async_library()
+    end, {backend = other}), other)
+    t.ok(rawequal(run, anyio.run))
+    t.ok(rawequal(sleep, anyio.sleep))
+    t.ok(rawequal(current_async_library, sniffio.current_async_library))
   end)
 
 t.test("[RUN-04] main may be any value that can be called", plain, function()
