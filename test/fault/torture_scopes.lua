@@ -116,7 +116,7 @@ torture("start either starts the child or ends it", {
     anyio.create_task_group(function(tg)
       local value, handle = tg:start(function(task_status)
         local _ <close> = resource(state)
-        wait(2)
+        wait()
         task_status:started "value"
         state.started = true
         wait(2)
@@ -126,7 +126,6 @@ torture("start either starts the child or ends it", {
       t.ok(state.started)
       state.result = handle:await()
     end)
-    t.eq(state.result, "result")
   end,
   check = function(state, outcome)
     if outcome.ended then t.eq(state.result, "result") end
@@ -182,7 +181,6 @@ torture("a handle's cancel ends its task only, also when the canceller is cancel
       victim:cancel()
       victim:wait()
       t.eq(victim.status, "CANCELLED")
-      wait(1)
     end)
     t.eq(sibling.status, "FINISHED")
   end,

@@ -210,7 +210,7 @@ t.test("a task is suspended inside dofile and loaded chunks", function()
   t.eq(gives_way(function() return load(SLEEPER)("arg") end), {name = "arg"})
 end)
 
-t.test("a task is suspended inside require: preloaded, from a file, from a searcher",
+t.test("a task is suspended inside require: preloaded or from a file",
   function()
     package.preload["suspending preload"] = function(name)
       wait()
@@ -229,15 +229,20 @@ t.test("a task is suspended inside require: preloaded, from a file, from a searc
     package.path, package.loaded[name] = path, nil
     t.eq(module, {name = name})
     t.eq(where, file.name)
+  end)
 
-    table.insert(package.searchers, function(wanted)
-      wait()
-      if wanted == "suspending searcher" then return waiting "found", "here" end
-    end)
-    t.eq({gives_way(function() return require "suspending searcher" end)}, {"found", "here"})
+t.test("and inside a searcher of require", function()
+  local path <close> = setmetatable({}, {__close = function()
     table.remove(package.searchers)
     package.loaded["suspending searcher"] = nil
+  end})
+  t.ok(path)
+  table.insert(package.searchers, function(wanted)
+    wait()
+    if wanted == "suspending searcher" then return waiting "found", "here" end
   end)
+  t.eq({gives_way(function() return require "suspending searcher" end)}, {"found", "here"})
+end)
 
 t.test("require says what stock Lua says of a module that fails or is not there", function()
   package.preload["failing module"] = function()

@@ -255,6 +255,31 @@ t.test("a cancellation inside a coroutine is an error of the coroutine", functio
   t.ok(scope.cancelled_caught)
 end)
 
+t.test("a __close of a coroutine that dies can await, and keeps the error", function()
+  local log = t.log()
+  local function generator(fails)
+    return coroutine.wrap(function()
+      local _ <close> = setmetatable({}, {__close = function()
+        anyio.CancelScope({shield = true}, function() checkpoint() end)
+        log "closed"
+      end})
+      coroutine.yield(1)
+      fails()
+    end)
+  end
+  local failing = generator(function() error(anyio.ValueError "mine") end)
+  failing()
+  t.eq(t.raises(anyio.ValueError, failing).message, "mine")
+  local scope = anyio.CancelScope(function(scope)
+    local cancelled = generator(checkpoint)
+    cancelled()
+    scope:cancel()
+    cancelled()
+  end)
+  t.ok(scope.cancelled_caught)
+  t.eq(log.items, {"closed", "closed"})
+end)
+
 t.test("a coroutine that is left suspended and collected harms nobody", function()
   for _ = 1, 10 do
     local generator = coroutine.wrap(function()

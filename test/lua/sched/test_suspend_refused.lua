@@ -77,6 +77,21 @@ t.test("in a cancelled scope, too", function()
   end)
 end)
 
+t.test("the function in the way is named, not those that could be suspended", function()
+  local calls = {
+    function() anyio.CancelScope(checkpoint) end,
+    function() anyio.move_on_after(1, checkpoint) end,
+    function() assert(anyio.pcall(checkpoint)) end,
+    function() assert(pcall(checkpoint)) end,
+    function() coroutine.wrap(checkpoint)() end,
+    function() anyio.with(setmetatable({}, {__close = function() end}), checkpoint) end,
+  }
+  for _, call in ipairs(calls) do
+    t.raises(refusal "table.sort", table.sort, {2, 1}, call)
+  end
+  checkpoint()
+end)
+
 t.test("a callback of string.gsub", function()
   refuses("string.gsub", string.gsub, "text", "%w", function() anyio.sleep(0) end)
   refuses("string.gsub", string.gsub, "text", "%w", setmetatable({}, {
