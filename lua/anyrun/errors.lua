@@ -200,7 +200,8 @@ end
 function errors.kind(value)
   if type(value) ~= "table" then return ORDINARY end
   local mt = getmetatable(value)
-  return type(mt) == "table" and rawget(mt, "__kind") or ORDINARY
+  local mask = type(mt) == "table" and rawget(mt, "__kind")
+  return math.type(mask) == "integer" and mask or ORDINARY
 end
 
 --- Whether `value` is an error object of any class.
@@ -210,7 +211,7 @@ end
 function errors.is_error(value)
   if type(value) ~= "table" then return false end
   local mt = getmetatable(value)
-  return type(mt) == "table" and rawget(mt, "__kind") ~= nil
+  return type(mt) == "table" and math.type(rawget(mt, "__kind")) == "integer"
 end
 
 --- Whether `anyio.pcall` catches `value`: an `Exception`, or no error object.

@@ -43,6 +43,10 @@ static bool is_known(lua_State *L, int idx) {
 }
 
 int ar_traceback_handler(lua_State *L) {
+  if (lua_isnil(L, 1)) { /* nobody could tell it from no error */
+    ar_push_error(L, "RuntimeError", "an error was raised that is nil");
+    lua_replace(L, 1);
+  }
   /* A cancellation is no error to be explained, and there may be 100,000. */
   if ((ar_error_kind(L, 1) & AR_KIND_CANCELLED) == 0 && !is_known(L, 1))
     remember(L, L, 1, 1);
