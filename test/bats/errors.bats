@@ -280,9 +280,14 @@ EOF
 local anyio = require "anyio"
 run(function()
   anyio.create_task_group(function(tg)
-    tg:start_soon({function()
-      anyio.Event():wait()
-    end, name = "waiter"})
+    local first, second
+    first = tg:create_task({function()
+      sleep(0)
+      second:await()
+    end, name = "first"})
+    second = tg:create_task({function()
+      first:await()
+    end, name = "second"})
   end)
 end)
 EOF
@@ -290,8 +295,10 @@ EOF
     run --separate-stderr anyrun --backend=$backend s.lua
     [ "$status" -eq 13 ]
     starts "anyrun: DeadlockError: " "$stderr"
-    has "waiter" "$stderr"
-    has "s.lua:5" "$stderr"
+    has "first" "$stderr"
+    has "s.lua:7" "$stderr"
+    has "second" "$stderr"
+    has "s.lua:10" "$stderr"
   done
 }
 
@@ -299,7 +306,13 @@ EOF
   for backend in asyncio trio; do
     run --separate-stderr anyrun --backend=$backend -e '
       local anyio = require "anyio"
-      print(pcall(run, function() anyio.Event():wait() end))'
+      print(pcall(run, function()
+        anyio.create_task_group(function(tg)
+          local one, two
+          one = tg:create_task(function() sleep(0) two:await() end)
+          two = tg:create_task(function() one:await() end)
+        end)
+      end))'
     [ "$status" -eq 0 ]
     starts "false	DeadlockError" "$output"
   done
