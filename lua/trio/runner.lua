@@ -73,9 +73,7 @@ end
 ---@usage local clock = trio.lowlevel.current_clock()
 function runner.current_clock()
   guard.needs_trio "lowlevel.current_clock"
-  local clock = run_lib.clock and run_lib.clock()
-  if clock then return clock end
-  return require("trio.clock").system()
+  return run_lib.vars().clock or require("trio.clock").system()
 end
 
 --- Figures of the run that is going on.

@@ -9,7 +9,8 @@ local options = require "anyrun.options"
 local run_lib = require "_anyrun.run"
 local task_lib = require "_anyrun.task"
 
-local error, rawget, rawset = error, rawget, rawset
+local error, getmetatable, rawget, rawset = error, getmetatable, rawget, rawset
+local require = require
 local debug, ipairs, setmetatable = debug, ipairs, setmetatable
 local get_face, set_face = task_lib.face, task_lib.set_face
 
@@ -89,10 +90,17 @@ function fields.name(native) return task_lib.name(native) end
 
 function fields.coro(native) return ask("coroutine", native) end
 
-function fields.context(native) return ask("context_of", native) end
+-- The core has the variables of a context, or the Context that holds them.
+function fields.context(native)
+  local holder = task_lib.context(native)
+  if getmetatable(holder) then return holder end
+  local copy = require("contextvars").copy_context()
+  copy.vars = holder
+  return copy
+end
 
 function fields.parent_nursery(native)
-  local group = task_lib.group(native)
+  local group = ask("group", native)
   if group then return group end
   return tasks.root():_nursery_above(native)
 end
@@ -159,7 +167,7 @@ function Root:__tostring() return ("<Task '<init>' at %p>"):format(self) end
 local function living(self, system)
   local list = {}
   for _, native in ipairs(task_lib.living()) do
-    if not task_lib.group(native)
+    if not ask("group", native)
         and (self._system[of(native)] ~= nil) == system then
       list[#list + 1] = of(native)
     end

@@ -8,7 +8,6 @@ local errors = require "anyrun.errors"
 local guard = require "trio.guard"
 local run_lib = require "_anyrun.run"
 local spec = require "anyrun.spec"
-local tasks = require "trio.tasks"
 
 local error, rawequal, rawget = error, rawequal, rawget
 local table_pack, table_unpack = table.pack, table.unpack
@@ -44,17 +43,10 @@ function TrioToken:_init(vars)
   self._scheduled = false
 end
 
-local function crash(err) error(err, 0) end
-
--- A callback's error ends the run, as one of a system task does.
+-- A callback's error ends the run; it must not stop the other callbacks.
 local function run_job(job)
-  -- Whatever is raised must not stop the other callbacks.
   local ok, err = errors.try(job.f, table_unpack(job, 1, job.n))
-  if ok then return end
-  -- Too late for a new task the scheduler gets the error itself.
-  local spawned = errors.try(tasks.spawn_system,
-    { name = "run_sync_soon callback" }, crash, err)
-  if not spawned then error(err, 0) end
+  if not ok then run_lib.crash(err) end
 end
 
 local schedule
