@@ -29,8 +29,19 @@ t.backend = anyio.run(anyio.get_current_async_library
 
 -- Running --------------------------------------------------------------
 
+local native = require "_anyrun.run"
+local native_run, run_seed = native.run, nil
+
+-- Gives every trio run of a test the test's seed: the same seed, the same
+-- order. Asyncio's order is a promise and needs none.
+function native.run(opts, ...)
+  if opts.backend == "trio" and not opts.seed then opts.seed = run_seed end
+  return native_run(opts, ...)
+end
+
 local function set_seed(seed)
-  if has_faults and faults.seed then faults.seed(seed) end
+  if current and current.unseeded then seed = nil end
+  run_seed = seed
 end
 
 local function run_options(opts)
@@ -100,6 +111,10 @@ end
 
 -- Tests ----------------------------------------------------------------
 
+--- Define a test. opts: backend (only there), plain (the body is called
+-- outside a run of the harness), mock_clock, options (of `anyio.run`), skip
+-- (why), slow, unseeded (trio runs get no seed), exempt (why its counts may
+-- change).
 function t.test(title, opts, fn)
   if not fn then opts, fn = {}, opts end
   assert(type(fn) == "function", "a test needs a title and a function")
@@ -137,7 +152,7 @@ local function check_same(record, what, before, after)
 end
 
 local function run_test(test)
-  local record = {failures = {}}
+  local record = {failures = {}, unseeded = test.opts.unseeded}
   local opts, before, held = test.opts, globals(), counts()
   current, t.label = record, nil
   set_seed(t.seed)
