@@ -27,6 +27,11 @@ local function refuse(name)
   task_lib.current()
   local backend = active()
   if backend == "asyncio" then return end
+  if backend == "trio" and name == "sleep" then
+    -- Of all functions this is the one that would get as far as to yield.
+    error(errors.TypeError("trio got unrecognized yield message: "
+      .. "'asyncio.sleep' needs an asyncio run, and this task runs on trio"), 0)
+  end
   error(errors.RuntimeError(("Task got bad yield: 'asyncio.%s' needs an asyncio "
     .. "run, and this task runs on %s"):format(name, backend or "no backend")), 0)
 end

@@ -73,7 +73,7 @@ end)
 t.test("[D-59 RUN-36] asyncio's functions in a trio run say what is wrong", plain, function()
   anyio.run(function()
     local calls = {
-      sleep = {0}, create_task = {print}, gather = {print}, current_task = {},
+      create_task = {print}, gather = {print}, current_task = {},
       all_tasks = {}, wait_for = {print, 1}, timeout = {1, print}, shield = {print},
       get_running_loop = {}, Future = {}, as_completed = {{}}, ensure_future = {print},
     }
@@ -81,7 +81,7 @@ t.test("[D-59 RUN-36] asyncio's functions in a trio run say what is wrong", plai
       local err = t.raises(anyio.RuntimeError, asyncio[name], table.unpack(args))
       t.match(err.message, "trio")
     end
-    t.match(t.raises(anyio.RuntimeError, asyncio.sleep, 0).message, "asyncio.sleep")
+    t.match(t.raises(anyio.TypeError, asyncio.sleep, 0).message, "asyncio.sleep")
     t.raises(anyio.RuntimeError, asyncio.TaskGroup, print)
   end, {backend = "trio"})
 end)

@@ -21,7 +21,7 @@ t.test("[TR-CTX-01] a task has a copy of the context of who started it", functio
     nursery:start(function(task_status)
       seen[3] = var:get()
       var:set("started")
-      task_status.started()
+      task_status:started()
     end)
   end)
   t.eq(seen, {"parent", "child", "later"})
