@@ -44,7 +44,7 @@ static bool is_known(lua_State *L, int idx) {
 
 int ar_traceback_handler(lua_State *L) {
   if (lua_isnil(L, 1)) { /* nobody could tell it from no error */
-    ar_push_error(L, "RuntimeError", "an error was raised that is nil");
+    ar_push_error(L, "RuntimeError", "error(nil): an error without a value");
     lua_replace(L, 1);
   }
   /* A cancellation is no error to be explained, and there may be 100,000. */
