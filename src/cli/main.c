@@ -3,33 +3,33 @@
  *
  * The rest of this room: options.def and options.c know the command line,
  * help.c prints what it can, state.c makes the Lua state, script.c runs the
- * script in it, report.c shows an uncaught error and outcome.c makes an exit
+ * script in it, report.c shows an uncaught error and ending.c makes an exit
  * status of it.
  */
 
 #include <stdio.h>
 
+#include "cli/ending.h"
 #include "cli/help.h"
 #include "cli/options.h"
-#include "cli/outcome.h"
 #include "cli/script.h"
 #include "cli/standard.h"
 #include "cli/state.h"
 
-static ar_outcome run(const ar_options *options) {
-  ar_outcome outcome = {AR_EXIT_FAILURE, 0};
+static ar_ending run(const ar_options *options) {
+  ar_ending ending = {AR_EXIT_FAILURE, 0};
   ar_warnings warnings = {0};
   lua_State *L = ar_state_new(&warnings);
   if (L == NULL) {
     (void)fputs("anyrun: not enough memory\n", stderr);
-    return outcome;
+    return ending;
   }
   if (options->check)
-    outcome = ar_script_check(L, options);
+    ending = ar_script_check(L, options);
   else
-    outcome = ar_script_run(L, options);
+    ending = ar_script_run(L, options);
   lua_close(L); /* runs what finalizers are left */
-  return outcome;
+  return ending;
 }
 
 int main(int argc, char **argv) {
@@ -44,6 +44,6 @@ int main(int argc, char **argv) {
   else if (options.version)
     ar_help_version(stdout);
   else
-    status = ar_outcome_end(run(&options));
+    status = ar_ending_carry_out(run(&options));
   return status;
 }

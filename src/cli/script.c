@@ -272,8 +272,8 @@ static int prepare(lua_State *L) {
   return 0;
 }
 
-ar_outcome ar_script_run(lua_State *L, const ar_options *options) {
-  ar_outcome outcome = {0, 0};
+ar_ending ar_script_run(lua_State *L, const ar_options *options) {
+  ar_ending ending = {0, 0};
   script s;
   int signal;
   int status;
@@ -283,19 +283,19 @@ ar_outcome ar_script_run(lua_State *L, const ar_options *options) {
   lua_pushcfunction(L, prepare);
   lua_pushlightuserdata(L, (void *)options);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-    return ar_outcome_of_error(L, 0);
+    return ar_ending_of_error(L, 0);
   lua_pushcfunction(L, run_script);
   lua_pushlightuserdata(L, &s);
   status = ar_host_main(L, 1);
   signal = ar_host_signal(L);
   if (status != LUA_OK) {
-    outcome = ar_outcome_of_error(L, signal);
+    ending = ar_ending_of_error(L, signal);
   } else {
-    outcome.status = s.status;
-    outcome.signal = signal;
+    ending.status = s.status;
+    ending.signal = signal;
   }
   ar_host_close(L);
-  return outcome;
+  return ending;
 }
 
 /* Arguments: the script, to be parsed. */
@@ -313,14 +313,14 @@ static int check_script(lua_State *L) {
   return 0;
 }
 
-ar_outcome ar_script_check(lua_State *L, const ar_options *options) {
-  ar_outcome outcome = {0, 0};
+ar_ending ar_script_check(lua_State *L, const ar_options *options) {
+  ar_ending ending = {0, 0};
   script s;
   script_init(&s, options);
   lua_pushcfunction(L, check_script);
   lua_pushlightuserdata(L, &s);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-    return ar_outcome_of_error(L, 0);
-  outcome.status = s.status;
-  return outcome;
+    return ar_ending_of_error(L, 0);
+  ending.status = s.status;
+  return ending;
 }

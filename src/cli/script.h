@@ -8,12 +8,12 @@
 #include <lua.h>
 
 #include "cli/options.h"
-#include "cli/outcome.h"
+#include "cli/ending.h"
 
 /* Run all of it as the main task of the fresh state L. */
-ar_outcome ar_script_run(lua_State *L, const ar_options *options);
+ar_ending ar_script_run(lua_State *L, const ar_options *options);
 
 /* Only parse it. */
-ar_outcome ar_script_check(lua_State *L, const ar_options *options);
+ar_ending ar_script_check(lua_State *L, const ar_options *options);
 
 #endif

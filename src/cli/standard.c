@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
-#include "cli/outcome.h"
+#include "cli/ending.h"
 
 /*
  * At exit, whoever calls it. Takes no argument, but the stream itself knows

@@ -2,8 +2,8 @@
  * How the process ends.
  */
 
-#ifndef ar_cli_outcome_h
-#define ar_cli_outcome_h
+#ifndef ar_cli_ending_h
+#define ar_cli_ending_h
 
 #include <lua.h>
 
@@ -15,9 +15,9 @@
 #define AR_EXIT_UNREADABLE 126
 #define AR_EXIT_NOT_FOUND 127
 
-typedef struct ar_outcome ar_outcome;
+typedef struct ar_ending ar_ending;
 
-struct ar_outcome {
+struct ar_ending {
   int status;
   int signal; /* die of this one instead; 0: none */
 };
@@ -26,10 +26,10 @@ struct ar_outcome {
  * [-1, +0] What an uncaught error makes of the process; `signal` is the one
  * that asked it to end, or 0. Prints the error unless it only says so.
  */
-ar_outcome ar_outcome_of_error(lua_State *L, int signal);
+ar_ending ar_ending_of_error(lua_State *L, int signal);
 
 /* End like this, once everything is cleaned up: returns the exit status for
    main, or does not return. */
-int ar_outcome_end(ar_outcome outcome);
+int ar_ending_carry_out(ar_ending ending);
 
 #endif

@@ -6,7 +6,7 @@
  * them are what they brought about.
  */
 
-#include "cli/outcome.h"
+#include "cli/ending.h"
 
 #include <math.h>
 #include <signal.h>
@@ -72,21 +72,21 @@ static int exit_status(lua_State *L, int idx, int *signal) {
   return is_integer ? (int)(status & 0xff) : AR_EXIT_FAILURE;
 }
 
-/* Arguments: the error, the signal as an integer, the ar_outcome. */
+/* Arguments: the error, the signal as an integer, the ar_ending. */
 static int judge(lua_State *L) {
   int asked = (int)lua_tointeger(L, 2);
-  ar_outcome *outcome = lua_touserdata(L, 3);
+  ar_ending *ending = lua_touserdata(L, 3);
   summary s;
   lua_settop(L, 1);
   s = summarize(L, 1); /* stack: err, leaf */
   if (s.n > 0 && (s.common & AR_KIND_EXIT)) {
-    outcome->status = exit_status(L, 2, &outcome->signal);
+    ending->status = exit_status(L, 2, &ending->signal);
     return 0;
   }
   if (s.n > 0 && (s.common & AR_KIND_KEYBOARD))
-    outcome->signal = SIGINT;
+    ending->signal = SIGINT;
   if (s.n == 1 && ar_errval_is_a(L, 2, "DeadlockError"))
-    outcome->status = AR_EXIT_DEADLOCK;
+    ending->status = AR_EXIT_DEADLOCK;
   if (s.n == 0 && asked != 0)
     return 0; /* cancelled because of the signal: nothing went wrong */
   lua_pushvalue(L, 1);
@@ -94,30 +94,30 @@ static int judge(lua_State *L) {
   return 0;
 }
 
-ar_outcome ar_outcome_of_error(lua_State *L, int signal) {
-  ar_outcome outcome = {AR_EXIT_FAILURE, 0};
+ar_ending ar_ending_of_error(lua_State *L, int signal) {
+  ar_ending ending = {AR_EXIT_FAILURE, 0};
   lua_pushcfunction(L, judge);
   lua_insert(L, -2);
   lua_pushinteger(L, signal);
-  lua_pushlightuserdata(L, &outcome);
+  lua_pushlightuserdata(L, &ending);
   if (lua_pcall(L, 3, 0, 0) != LUA_OK)
     ar_report(L, stderr);
   if (signal != 0)
-    outcome.signal = signal;
-  return outcome;
+    ending.signal = signal;
+  return ending;
 }
 
-int ar_outcome_end(ar_outcome outcome) {
+int ar_ending_carry_out(ar_ending ending) {
   struct sigaction action = {.sa_handler = SIG_DFL};
   sigset_t only;
-  if (outcome.signal == 0)
-    return outcome.status;
+  if (ending.signal == 0)
+    return ending.status;
   (void)fflush(NULL);
   (void)sigemptyset(&action.sa_mask);
-  (void)sigaction(outcome.signal, &action, NULL);
+  (void)sigaction(ending.signal, &action, NULL);
   (void)sigemptyset(&only);
-  (void)sigaddset(&only, outcome.signal);
-  (void)kill(getpid(), outcome.signal);
+  (void)sigaddset(&only, ending.signal);
+  (void)kill(getpid(), ending.signal);
   (void)sigprocmask(SIG_UNBLOCK, &only, NULL);
-  return 128 + outcome.signal; /* it could not be died of */
+  return 128 + ending.signal; /* it could not be died of */
 }
