@@ -151,8 +151,14 @@ t.test("[DBG-05] during start the parent is the caller, after started the group'
     end)
   end)
 
-t.test("[DBG-06] the main task is nobody's child", function()
-  t.eq(anyio.get_current_task().parent_id, nil)
+t.test("[DBG-06] the main task's parent: nobody on asyncio, the init task on trio", function()
+  local parent = anyio.get_current_task().parent_id
+  if t.backend == "asyncio" then
+    t.eq(parent, nil)
+  else
+    t.eq(math.type(parent), "integer")
+    t.no(parent == anyio.get_current_task().id)
+  end
 end)
 
 t.test("[DBG-07] get_running_tasks lists unfinished tasks only", function()
