@@ -11,7 +11,7 @@ local EXPORTS <const> = {
     "current_effective_deadline",
   },
   ["_anyrun.group"] = { "create_task_group", "TaskHandle" },
-  ["anyrun.run"] = { "run", "get_all_backends", "get_available_backends" },
+  ["anyrun.run"] = { "get_all_backends", "get_available_backends" },
   ["anyio.tasks"] = {
     "TASK_STATUS_IGNORED", "TaskInfo", "get_cancelled_exc_class",
     "get_current_task", "get_running_tasks", "wait_all_tasks_blocked",
@@ -56,6 +56,8 @@ local function find(self, name)
   local value
   if MODULES[name] then
     value = require(MODULES[name])
+  elseif name == "run" then
+    value = require("_anyrun.run").globals().run
   elseif name == "current_time" then
     value = require("_anyrun.time").now
   elseif where[name] then

@@ -169,7 +169,10 @@ local function refuse_construction()
     "Cancelled cannot be constructed: cancel a scope instead"), 0)
 end
 -- As asyncio's `cancel(msg)`, it takes any message.
-function CancelledError:_init(message) self.message = message end
+function CancelledError:_init(message, fields)
+  BaseException._init(self, message, fields)
+  self.message = message
+end
 
 getmetatable(errors.Cancelled).__call = refuse_construction
 getmetatable(TrioCancelled).__call = refuse_construction
@@ -276,6 +279,7 @@ local ELSEWHERE <const> = {
   group_of = "anyrun.verdicts",
   internal_error = "anyrun.verdicts",
   signal_of = "anyrun.verdicts",
+  lone_error = "anyrun.verdicts",
   single_cancelled = "anyrun.verdicts",
   task_face = "anyrun.faces",
   task_text = "anyrun.verdicts",

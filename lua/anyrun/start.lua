@@ -11,7 +11,7 @@ local scope = require "_anyrun.scope"
 local spec = require "anyrun.spec"
 local task = require "_anyrun.task"
 
-local error, type = error, type
+local error = error
 local pack, unpack = table.pack, table.unpack
 
 
@@ -51,6 +51,7 @@ end
 local function begin_on_trio(self)
   -- A child that is being cancelled stays where its Cancelled is expected.
   if group.is_cancelled(self._old) then return end
+  task.set_pending_group(self._task, nil)
   group.started(self._target, self._task)
 end
 
@@ -69,6 +70,7 @@ local function start_on_trio(target, f, args)
   local ok, err = pcall(group.open_nursery, function(old)
     status._old = old
     status._task = group.spawn_starting(old, false, f, unpack(args, 1, args.n + 1))
+    task.set_pending_group(status._task, target)
   end)
   group.starting(target, -1)
   if not ok then error(unwrap(err), 0) end
@@ -110,7 +112,7 @@ local function start_on_asyncio(target, f, args)
   -- A bare pcall: the cancellation is handed to the child, then goes on.
   local ok, err = pcall(wait_for_start, status)
   if not ok then
-    status._ignored = true
+    status._ignored, status._waiter = true, nil
     child:cancel()
     scope.CancelScope({ shield = true }, function() child:wait() end)
     error(err, 0)
@@ -134,6 +136,7 @@ end
 ---@usage local port = tg:start(serve, "localhost")
 return function(target, fn, ...)
   local f, name, context = spec.parse("start", 1, fn)
+  task.check()
   local given = name ~= nil or context ~= nil
   local body = given and { f, name = name, context = context } or f
   local args = pack(...)
@@ -141,7 +144,8 @@ return function(target, fn, ...)
   local status = (on_trio and start_on_trio or start_on_asyncio)(target, body, args)
   local values = status._values
   local handle = status._task
-  if type(handle) == "userdata" then task.set_start_values(handle, values) end
+  task.set_start_values(handle, values)
+  if group.is_nursery(target) then return unpack(values, 1, values.n) end
   -- started() without a value: nil stands where the start value belongs.
   local n = values.n > 0 and values.n or 1
   values[n + 1] = handle

@@ -39,6 +39,17 @@ function verdicts.group_of(pairs_list, native, nursery, strict)
   return errors.BaseExceptionGroup(message, list, { tracebacks = tracebacks })
 end
 
+--- What leaves a nursery that does not insist on groups: the only error of a
+--- group of one.
+---@param err any
+---@return any
+---Checkpoint: never.
+---@usage error(errors.lone_error(err), 0)
+function verdicts.lone_error(err)
+  if errors.kind(err) & GROUP == 0 or #err.exceptions ~= 1 then return err end
+  return err.exceptions[1]
+end
+
 --- What leaves a task group of AnyIO: a group of nothing but cancellations
 --- leaves as one of them.
 ---@param err any

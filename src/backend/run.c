@@ -45,7 +45,9 @@ void ar_run_main(ar_run *r, ar_task *main) {
 
 static bool is_over(void *arg) {
   const ar_run *r = arg;
-  if (r->winding) return ar_list_is_empty(&r->sched.living);
+  if (r->winding)
+    return ar_list_is_empty(&r->sched.living) &&
+           (!r->sched.policy->drains || ar_sched_runnable(&r->sched) == 0);
   return r->stop || r->sched.main->state == AR_TASK_DONE;
 }
 

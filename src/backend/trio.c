@@ -75,6 +75,7 @@ const ar_policy ar_policy_trio = {
     .main_done = main_done,
     .interrupt = interrupt,
     .asks_clock = true,
+    .drains = true,
     .interrupts_code = true,
     .shifts_clock = true,
 };

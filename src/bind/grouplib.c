@@ -25,26 +25,28 @@
 
 static ar_abort on_abort(ar_task *t, ar_cause cause) {
   ar_coro *c = ar_coro_of(t);
-  ar_lgroup *g = c->joining;
+  ar_lgroup *g = (ar_lgroup *)(uintptr_t)t->wait.object;
   if (cause == AR_CAUSE_INTERRUPT) {
     /* Control-C counts as an error of the host, who goes on waiting. */
     lua_State *L = ar_host_stack(c->host);
     luaL_checkstack(L, 8, NULL);
+    t->interrupted = false;
     ar_interrupt_push(L, ar_lrun_of(c));
-    ar_lgroup_fail(L, g, NULL, -1);
+    ar_lgroup_interrupt(L, g);
     ar_lgroup_collect(L, g);
     return AR_ABORT_LATER;
   }
-  if (cause == AR_CAUSE_SCOPE && !g->breaks) return AR_ABORT_LATER;
   return AR_ABORTED;
 }
 
 /* The group's errors as one object on top of the stack; false if none. */
-static bool push_errors(lua_State *L, ar_lgroup *g) {
+static bool push_errors(lua_State *L, ar_lgroup *g, bool *several) {
   if (g->errors == LUA_NOREF) return false;
   lua_rawgeti(L, LUA_REGISTRYINDEX, g->errors);
   luaL_unref(L, LUA_REGISTRYINDEX, g->errors);
   g->errors = LUA_NOREF;
+  /* Pairs: a lone error that is to be raised bare is no group from here on. */
+  *several = lua_rawlen(L, -1) > 2 || g->strict;
   lua_pushboolean(L, g->group.scope.sched->policy->counts);
   lua_pushboolean(L, g->nursery);
   lua_pushboolean(L, g->strict);
@@ -64,14 +66,18 @@ static bool push_broken(lua_State *L, ar_lgroup *g) {
 /* Everybody is done. stack: group, handler, results... or error */
 static int close_group(lua_State *L, ar_lgroup *g, ar_coro *c, bool failed) {
   ar_task *t = &c->task;
-  bool goes_on, has_error = push_errors(L, g);
+  bool several = false;
+  bool goes_on, has_error = push_errors(L, g, &several);
   bool broken = push_broken(L, g); /* stack: ..., errors?, broken? */
   if (has_error && broken) lua_pop(L, 1);
-  c->joining = NULL;
   g->group.state = AR_GROUP_CLOSED;
+  ar_lgroup_close(L, g);
   goes_on = ar_leave(L, &g->group.scope, t, failed || has_error || broken);
   if (goes_on) {
-    if (!g->nursery) ar_call_errors(L, "single_cancelled", 1, 1);
+    if (!g->nursery)
+      ar_call_errors(L, "single_cancelled", 1, 1);
+    else if (several && !g->strict)
+      ar_call_errors(L, "lone_error", 1, 1);
     ar_rethrow(L);
   }
   if (failed) {
@@ -91,7 +97,8 @@ static int join(lua_State *L, ar_lgroup *g, ar_coro *c, bool failed) {
   c->cancel_points += g->breaks;
   c->schedule_points++;
   g->group.waiting = true;
-  c->joining = g;
+  /* What a scope has to say goes to the children, once it has been heard. */
+  c->task.deaf = g->breaks ? 0 : AR_CAUSE_SCOPE;
   ar_task_park(&c->task, g->nursery ? "nursery" : "task group", g, on_abort);
   return ar_suspend(L, joink, ctx);
 }
@@ -177,8 +184,11 @@ static int group_call(lua_State *L) {
   if (g->group.state != AR_GROUP_NEW)
     ar_raise(L, "RuntimeError", "a %s cannot be entered more than once",
              g->nursery ? "nursery" : "task group");
+  if (g->serial != ar_lrun_of(c)->serial)
+    ar_raise(L, "RuntimeError", "this task group belongs to another run");
   err = ar_group_open(&g->group, &c->task);
   if (err != 0) ar_raise_oserror(L, err, "task group");
+  ar_lgroup_open(L, g, 1);
   lua_pushcfunction(L, ar_traceback_handler);
   lua_insert(L, 2);
   lua_pushvalue(L, 1);
@@ -192,6 +202,8 @@ static ar_lgroup *new_group(lua_State *L, const char *class, ar_coro *c) {
   ar_lgroup *g = lua_newuserdatauv(L, sizeof *g, 1);
   ar_group_init(&g->group);
   g->host = c->host;
+  g->outer = NULL;
+  g->serial = ar_lrun_of(c)->serial;
   g->errors = LUA_NOREF;
   g->broken = LUA_NOREF;
   g->nursery = false;
@@ -327,6 +339,11 @@ static int group_starting(lua_State *L) {
   return 0;
 }
 
+static int group_is_nursery(lua_State *L) {
+  lua_pushboolean(L, ar_check_group(L, 1)->nursery);
+  return 1;
+}
+
 static int group_is_cancelled(lua_State *L) {
   lua_pushboolean(L, ar_check_group(L, 1)->group.scope.effective);
   return 1;
@@ -334,6 +351,7 @@ static int group_is_cancelled(lua_State *L) {
 
 static int group_cancel(lua_State *L) {
   ar_lgroup *g = ar_check_group(L, 1);
+  (void)luaL_optstring(L, 2, NULL);
   lua_settop(L, 2);
   if (g->group.scope.cancelled) return 0;
   ar_cancelled_by_script(L, &g->group.scope, 2);
@@ -430,6 +448,7 @@ static const luaL_Reg functions[] = {
     {"started", group_started},
     {"starting", group_starting},
     {"is_cancelled", group_is_cancelled},
+    {"is_nursery", group_is_nursery},
     {NULL, NULL}};
 
 static void new_class(lua_State *L, const char *name, const luaL_Reg *own) {

@@ -15,7 +15,7 @@
 int ar_handle_push_results(lua_State *L, ar_coro *c, int idx, int n) {
   (void)c;
   if (n == 0) return 0;
-  lua_getiuservalue(L, idx, AR_UV_BODY);
+  lua_getiuservalue(L, idx, AR_UV_OUTCOME);
   if (n == 1) return 1;
   luaL_checkstack(L, n + 1, "too many results");
   for (int i = 1; i <= n; i++) lua_rawgeti(L, -i, i);
@@ -39,11 +39,11 @@ static int raise_failure(lua_State *L, ar_coro *c) {
   if (c->outcome == AR_OUTCOME_CANCELLED) {
     ar_push_error(L, "TaskCancelled", "the task was cancelled");
   } else {
-    lua_getiuservalue(L, 1, AR_UV_BODY);
+    lua_getiuservalue(L, 1, AR_UV_OUTCOME);
     ar_push_error(L, "TaskFailed", "the task raised an exception: %s",
                   luaL_tolstring(L, -1, NULL));
   }
-  lua_getiuservalue(L, 1, AR_UV_BODY);
+  lua_getiuservalue(L, 1, AR_UV_OUTCOME);
   lua_setfield(L, -2, "cause");
   return lua_error(L);
 }
@@ -64,12 +64,10 @@ static int joinedk(lua_State *L, int status, lua_KContext ctx) {
 /* A finished task: a checkpoint, then its result. */
 static int checkpointk(lua_State *L, int status, lua_KContext ctx) {
   ar_coro *me = ar_coro_resumed(L);
-  ar_cause cause = ar_task_take(&me->task);
-  if (cause != AR_CAUSE_NONE) {
-    ar_coro_push_cancellation(L, me, cause);
-    return lua_error(L);
-  }
-  return joinedk(L, status, ctx);
+  if (ar_task_pending(&me->task) == AR_CAUSE_NONE)
+    return joinedk(L, status, ctx);
+  ar_task_park(&me->task, "checkpoint", NULL, ar_abort_simply);
+  return ar_suspend(L, joinedk, ctx);
 }
 
 static int join(lua_State *L, lua_KContext await) {
@@ -99,6 +97,7 @@ static int handle_wait(lua_State *L) {
 
 static int handle_cancel(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
+  (void)luaL_optstring(L, 2, NULL);
   lua_settop(L, 2);
   if (c->outcome != AR_OUTCOME_PENDING || c->task.own.cancelled) return 0;
   ar_cancelled_by_script(L, &c->task.own, 2);
@@ -116,7 +115,7 @@ static int get_exception(lua_State *L, ar_coro *c) {
       lua_pushnil(L);
       return 1;
     case AR_OUTCOME_FAILED:
-      lua_getiuservalue(L, 1, AR_UV_BODY);
+      lua_getiuservalue(L, 1, AR_UV_OUTCOME);
       return 1;
     case AR_OUTCOME_CANCELLED:
       return raise_failure(L, c);
@@ -170,8 +169,13 @@ static int handle_index(lua_State *L) {
 
 static int handle_tostring(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
+  static const char *const words[] = {"pending", "finished", "failed",
+                                      "cancelled"};
+  const char *word = words[c->outcome];
+  if (c->outcome == AR_OUTCOME_PENDING && c->task.own.cancelled)
+    word = "cancelling";
   ar_dump_push_name(L, 1);
-  lua_pushfstring(L, "<TaskHandle %s name='%s' task=%d>", status_of(c),
+  lua_pushfstring(L, "<TaskHandle %s name='%s' task=%d>", word,
                   lua_tostring(L, -1), (int)c->task.job.id);
   return 1;
 }

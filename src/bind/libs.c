@@ -30,6 +30,8 @@ void ar_libs_open(lua_State *L) {
     lua_setfield(L, -2, m->name);
   }
   lua_pop(L, 1);
+  lua_pushcfunction(L, ar_time_sleep);
+  lua_setglobal(L, "sleep");
   /* The classes of what the host itself makes: runs and tasks. */
   ar_class_open(L, "Run");
   ar_class_open(L, "TaskHandle");

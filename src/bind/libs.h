@@ -10,6 +10,9 @@
 /* [-0, +0] Make them known to `require`; each is opened on first use. */
 void ar_libs_open(lua_State *L);
 
+/* sleep(seconds), the global and anyio's. */
+int ar_time_sleep(lua_State *L);
+
 int luaopen_anyrun_errors(lua_State *L);
 int luaopen_anyrun_run(lua_State *L);
 int luaopen_anyrun_task(lua_State *L);

@@ -57,9 +57,10 @@ void ar_check_options(lua_State *L, int idx, const char *fname,
   while (lua_next(L, idx)) {
     if (lua_type(L, -2) != LUA_TSTRING ||
         !is_known(lua_tostring(L, -2), known)) {
+      const char *key = luaL_tolstring(L, -2, NULL);
       push_names(L, known);
-      ar_raise(L, "TypeError", "unknown option '%s' for '%s' (known: %s)",
-               luaL_tolstring(L, -3, NULL), fname, lua_tostring(L, -2));
+      ar_raise(L, "TypeError", "unknown option '%s' for '%s' (known: %s)", key,
+               fname, lua_tostring(L, -1));
     }
     lua_pop(L, 1);
   }
@@ -173,10 +174,8 @@ ar_lrun *ar_check_run(lua_State *L) {
 
 void ar_note_spawn(lua_State *L, ar_coro *c) {
   lua_Debug ar;
-  (void)c;
   if (!lua_getstack(L, 1, &ar)) return;
-  lua_getinfo(L, "Sl", &ar);
-  if (ar.currentline <= 0) return;
-  lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
-  ar_coro_set_extra(L, -2, "spawned_at");
+  lua_getinfo(L, "lf", &ar);
+  c->spawn_line = ar.currentline;
+  lua_setiuservalue(L, -2, AR_UV_SPAWNER);
 }

@@ -52,6 +52,17 @@ static void name_main(lua_State *L, int self, int opts) {
   lua_setiuservalue(L, self, AR_RUN_NAME);
 }
 
+/* [-1, does not return] The driving failed: an error of the scheduler, of a
+ * script's clock for instance. On trio that is an internal error. */
+static int raise_driving(lua_State *L, ar_lrun *run) {
+  ar_lrun_abandon(L, run);
+  if (!run->run.backend->policy->counts && !lua_isstring(L, -1)) {
+    lua_pushboolean(L, 1);
+    ar_call_errors(L, "internal_error", 2, 1);
+  }
+  ar_rethrow(L);
+}
+
 /* run(opts, main, ...) */
 static int run_run(lua_State *L) {
   int nargs = lua_gettop(L) - 2, status;
@@ -63,10 +74,7 @@ static int run_run(lua_State *L) {
   lua_insert(L, 2); /* stack: opts, run, main, args... */
   name_main(L, 2, 1);
   status = ar_lrun_main(L, 2, nargs);
-  if (status != LUA_OK) {
-    ar_lrun_abandon(L, run);
-    ar_rethrow(L);
-  }
+  if (status != LUA_OK) return raise_driving(L, run);
   ar_lrun_close(L, 2);
   return ar_lrun_results(L, 2);
 }
@@ -84,10 +92,7 @@ static int run_main(lua_State *L) {
   luaL_checkany(L, 2);
   ar_lrun_refuse_nested(L);
   status = ar_lrun_main(L, 1, lua_gettop(L) - 2);
-  if (status != LUA_OK) {
-    ar_lrun_abandon(L, run);
-    ar_rethrow(L);
-  }
+  if (status != LUA_OK) return raise_driving(L, run);
   lua_getiuservalue(L, 1, AR_RUN_ERROR);
   if (!lua_isnil(L, -1)) {
     lua_pushnil(L);
@@ -349,6 +354,18 @@ static int run_ki_protection(lua_State *L) {
   return 1;
 }
 
+/* globals() -> {run =, current_async_library =}: as scripts see them */
+static int run_globals(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_globals);
+  return 1;
+}
+
+static int run_is_winding(lua_State *L) {
+  ar_lrun *run = ar_host_of(L)->run;
+  lua_pushboolean(L, run != NULL && run->run.winding);
+  return 1;
+}
+
 static int run_refuse_nested(lua_State *L) {
   ar_lrun_refuse_nested(L);
   return 0;
@@ -373,6 +390,8 @@ static const luaL_Reg functions[] = {
     {"remove_instrument", run_remove_instrument},
     {"clock_changed", run_clock_changed},
     {"ki_protection", run_ki_protection},
+    {"globals", run_globals},
+    {"is_winding", run_is_winding},
     {"refuse_nested", run_refuse_nested},
     {NULL, NULL}};
 

@@ -27,7 +27,7 @@
 typedef struct {
   ar_scope *scope;   /* its own, or borrowed from the group in UV_GROUP */
   ar_scope own;
-  ar_lrun *run;      /* borrowed: only looked at while entered or to compare */
+  uint64_t serial;   /* of the run it belongs to; 0: to none yet */
   bool fails;        /* raises when its deadline ended it */
   bool fails_always; /* ... when anything ended it (trio) */
   bool relative;     /* `delay` counts from the entry */
@@ -83,6 +83,9 @@ static void enter(lua_State *L, lscope *s, ar_coro *c) {
       (s->used && c->task.sched->policy->asks_clock))
     ar_raise(L, "RuntimeError",
              "Each CancelScope may only be used for a single 'with' block");
+  if (s->serial == 0) s->serial = ar_lrun_of(c)->serial;
+  if (s->serial != ar_lrun_of(c)->serial)
+    ar_raise(L, "RuntimeError", "this cancel scope belongs to another run");
   if (s->relative) {
     s->relative = false;
     s->scope->deadline =
@@ -91,7 +94,6 @@ static void enter(lua_State *L, lscope *s, ar_coro *c) {
   err = ar_scope_enter(s->scope, &c->task);
   if (err != 0) ar_raise_oserror(L, err, "cancel scope");
   s->used = true;
-  s->run = ar_lrun_of(c);
   s->scope->caught = false;
 }
 
@@ -117,7 +119,7 @@ static lscope *new_scope(lua_State *L) {
   lscope *s = lua_newuserdatauv(L, sizeof *s, 3);
   ar_scope_init(&s->own);
   s->scope = &s->own;
-  s->run = NULL;
+  s->serial = 0;
   s->fails = false;
   s->fails_always = false;
   s->relative = false;
@@ -185,6 +187,9 @@ static const char *const fail_options[] = {"reason", "shield", NULL};
 /* [-0, +0] Field of the options as a time; false if it is absent. */
 static bool get_time(lua_State *L, int opts, const char *key, ar_time *out) {
   bool given = lua_getfield(L, opts, key) != LUA_TNIL;
+  if (given && lua_type(L, -1) != LUA_TNUMBER)
+    ar_raise(L, "TypeError", "option '%s' of 'CancelScope' must be a number, "
+             "not %s", key, luaL_typename(L, -1));
   if (given) *out = ar_time_of_seconds(ar_check_seconds(L, -1));
   lua_pop(L, 1);
   return given;
@@ -194,10 +199,11 @@ static int scope_new(lua_State *L) {
   int body, opts;
   lscope *s;
   ar_time t;
-  (void)ar_coro_current(L);
+  ar_coro *c = ar_coro_current(L);
   opts = find_options(L, 1, &body);
   lua_settop(L, 2);
   s = new_scope(L);
+  s->serial = ar_lrun_of(c)->serial;
   take_options(L, s, opts, "CancelScope", scope_options);
   if (opts != 0 && get_time(L, opts, "deadline", &t)) s->scope->deadline = t;
   if (opts != 0 && get_time(L, opts, "relative_deadline", &t)) {
@@ -228,6 +234,7 @@ static int with_deadline(lua_State *L, const char *fname, bool after,
   s = new_scope(L);
   take_options(L, s, opts, fname, fails ? fail_options : timeout_options);
   s->fails = fails;
+  if (c != NULL) s->serial = ar_lrun_of(c)->serial;
   if (after && !forever && fails) {
     s->relative = when != AR_TIME_MAX;
     s->delay = when;
@@ -280,6 +287,7 @@ static void look_at_clock(lscope *s) {
 
 static int scope_cancel(lua_State *L) {
   lscope *s = check_scope(L, 1);
+  (void)luaL_optstring(L, 2, NULL);
   lua_settop(L, 2);
   if (s->scope->cancelled) return 0;
   ar_cancelled_by_script(L, s->scope, 2);
@@ -295,6 +303,11 @@ static void push_deadline(lua_State *L, lscope *s) {
   lua_pushnumber(L, ar_time_to_seconds(s->scope->deadline));
 }
 
+/* Whose clock counts: a scope that was left may outlive its run. */
+static ar_sched *sched_of(lua_State *L, lscope *s) {
+  return s->scope->entered ? s->scope->sched : &ar_check_run(L)->run.sched;
+}
+
 static void push_relative(lua_State *L, lscope *s) {
   if (s->relative || !s->used) {
     if (!s->relative && s->scope->deadline != AR_TIME_MAX)
@@ -308,7 +321,7 @@ static void push_relative(lua_State *L, lscope *s) {
     lua_pushnumber(L, HUGE_VAL);
   else
     lua_pushnumber(L, ar_time_to_seconds(s->scope->deadline -
-                                         ar_sched_now(s->scope->sched)));
+                                         ar_sched_now(sched_of(L, s))));
 }
 
 static int scope_index(lua_State *L) {
@@ -369,7 +382,7 @@ static int scope_newindex(lua_State *L) {
     if (delay < 0)
       ar_raise(L, "ValueError", "relative_deadline must not be negative");
     if (s->used) {
-      set_deadline(L, s, ar_time_add(ar_sched_now(s->scope->sched), delay));
+      set_deadline(L, s, ar_time_add(ar_sched_now(sched_of(L, s)), delay));
     } else if (s->scope->deadline != AR_TIME_MAX) {
       ar_raise(L, "RuntimeError",
                "a scope with a deadline has no relative_deadline until it is "
@@ -418,6 +431,8 @@ static int scope_close(lua_State *L) {
 
 static int scope_gc(lua_State *L) {
   lscope *s = lua_touserdata(L, 1);
+  /* Entered, and garbage: its body's coroutine was dropped in the middle. */
+  if (s->own.entered) ar_scope_exit(&s->own);
   ar_cancelled_forget(L, &s->own);
   return 0;
 }

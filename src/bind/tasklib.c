@@ -18,6 +18,12 @@ static int task_current(lua_State *L) {
   return 1;
 }
 
+/* check(): raise what a wait here would, because it cannot be suspended. */
+static int task_check(lua_State *L) {
+  (void)ar_coro_check(L);
+  return 0;
+}
+
 static int task_running(lua_State *L) {
   ar_task *t = ar_host_running(ar_host_of(L));
   if (t == NULL) return 0;
@@ -57,7 +63,8 @@ static int task_set_name(lua_State *L) {
 
 static int task_parent_id(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
-  if (c->parent == 0) return 0;
+  /* trio's main task is a child of its init task, which is not ours. */
+  if (c->parent == 0 && c->task.sched->policy->counts) return 0;
   lua_pushinteger(L, (lua_Integer)c->parent);
   return 1;
 }
@@ -128,8 +135,6 @@ static int task_spawn(lua_State *L) {
   system = lua_toboolean(L, -1);
   lua_pop(L, 1);
   if (run->run.winding && ar_list_is_empty(&run->run.sched.living))
-    ar_raise(L, "RuntimeError", "the run is over");
-  if (system && run->run.sched.system.cancelled)
     ar_raise(L, "RuntimeError", "Nursery is closed to new arrivals");
   c = ar_coro_new(L, run, 2, 3, lua_gettop(L) - 2);
   if (system) { /* it sees what run() was called with */
@@ -215,8 +220,10 @@ static int task_set_start_values(lua_State *L) {
 /* The error object a cancellation would raise: given to abort functions. */
 static int make_error(lua_State *L) {
   ar_coro *c = ar_check_task(L, lua_upvalueindex(1));
-  ar_coro_push_cancellation(L, c,
-                            (ar_cause)lua_tointeger(L, lua_upvalueindex(2)));
+  ar_cause cause = (ar_cause)lua_tointeger(L, lua_upvalueindex(2));
+  /* Whoever takes the error raises it: control-C is not pending any more. */
+  if (cause == AR_CAUSE_INTERRUPT) c->task.interrupted = false;
+  ar_coro_push_cancellation(L, c, cause);
   return 1;
 }
 
@@ -341,6 +348,41 @@ static int task_wake(lua_State *L) {
   return 0;
 }
 
+/* pending_group(task) -> the group it is being start()ed into, or nil */
+static int task_pending_group(lua_State *L) {
+  (void)ar_check_task(L, 1);
+  (void)ar_coro_get_extra(L, 1, "pending_group");
+  return 1;
+}
+
+static int task_set_pending_group(lua_State *L) {
+  (void)ar_check_task(L, 1);
+  lua_settop(L, 2);
+  ar_coro_set_extra(L, 1, "pending_group");
+  return 0;
+}
+
+/* groups(task) -> the open groups it hosts, outermost first */
+static int task_groups(lua_State *L) {
+  ar_coro *c = ar_check_task(L, 1);
+  lua_Integer n = 0;
+  lua_newtable(L);
+  for (ar_lgroup *g = c->groups; g != NULL; g = g->outer) n++;
+  for (ar_lgroup *g = c->groups; g != NULL; g = g->outer) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, g);
+    lua_rawseti(L, -2, n--);
+  }
+  return 1;
+}
+
+/* group(task) -> the group it is a child of, or nil */
+static int task_group(lua_State *L) {
+  ar_coro *c = ar_check_task(L, 1);
+  if (c->task.group == NULL) return 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, ar_lgroup_of(c->task.group));
+  return 1;
+}
+
 /* ---- contexts ----------------------------------------------------------- */
 
 static int task_context(lua_State *L) {
@@ -377,6 +419,7 @@ static int task_swap_context(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"current", task_current},
+    {"check", task_check},
     {"running", task_running},
     {"living", task_living},
     {"id", task_id},
@@ -398,6 +441,10 @@ static const luaL_Reg functions[] = {
     {"face", task_face},
     {"set_face", task_set_face},
     {"set_start_values", task_set_start_values},
+    {"group", task_group},
+    {"groups", task_groups},
+    {"pending_group", task_pending_group},
+    {"set_pending_group", task_set_pending_group},
     {"wait", task_wait},
     {"wake", task_wake},
     {"context", task_context},

@@ -31,15 +31,13 @@ static int sleepk(lua_State *L, int status, lua_KContext ctx) {
 
 static int checkpointk(lua_State *L, int status, lua_KContext ctx) {
   ar_coro *c = ar_coro_resumed(L);
-  ar_cause cause;
   (void)status;
   (void)ctx;
-  cause = ar_task_take(&c->task);
-  if (AR_UNLIKELY(cause != AR_CAUSE_NONE)) {
-    ar_coro_push_cancellation(L, c, cause);
-    return lua_error(L);
-  }
-  return 0;
+  if (AR_LIKELY(ar_task_pending(&c->task) == AR_CAUSE_NONE)) return 0;
+  /* Cancelled, perhaps by one of those that ran meanwhile: the rest of this
+   * batch goes first, as with any other wait that is cancelled. */
+  ar_task_park(&c->task, "checkpoint", NULL, ar_abort_simply);
+  return ar_suspend(L, sleepk, 0);
 }
 
 static int yield_once(lua_State *L, ar_coro *c) {
@@ -90,7 +88,7 @@ static int sleep_to(lua_State *L, ar_coro *c, ar_time when) {
   return ar_suspend(L, sleepk, 0);
 }
 
-static int time_sleep(lua_State *L) {
+int ar_time_sleep(lua_State *L) {
   lua_Number s = ar_check_seconds(L, 1);
   ar_coro *c = ar_coro_check(L);
   ar_sched *sched = c->task.sched;
@@ -124,7 +122,7 @@ static int time_timer(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"now", time_now},
     {"monotonic", time_monotonic},
-    {"sleep", time_sleep},
+    {"sleep", ar_time_sleep},
     {"sleep_until", time_sleep_until},
     {"sleep_forever", time_sleep_forever},
     {"checkpoint", time_checkpoint},

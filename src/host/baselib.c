@@ -12,67 +12,73 @@
 
 #include "host/coro.h"
 
-/* [-0, +2] The loader of a module and its datum; raises when none knows it.
- * stack: name, LOADED */
-static void find_loader(lua_State *L, const char *name) {
-  luaL_Buffer msg;
-  if (lua_getfield(L, lua_upvalueindex(1), "searchers") != LUA_TTABLE)
-    luaL_error(L, "'package.searchers' must be a table");
-  luaL_buffinit(L, &msg);
-  luaL_addstring(&msg, "\n\t"); /* error-message prefix for the first one */
-  for (int i = 1;; i++) {
-    if (lua_rawgeti(L, 3, i) == LUA_TNIL) { /* no more searchers */
-      lua_pop(L, 1);
-      luaL_buffsub(&msg, 2);
-      luaL_pushresult(&msg);
-      luaL_error(L, "module '%s' not found:%s", name, lua_tostring(L, -1));
-    }
-    lua_pushstring(L, name);
-    lua_call(L, 1, 2);
-    if (lua_isfunction(L, -2)) return;
-    if (lua_isstring(L, -2)) {
-      lua_pop(L, 1);
-      luaL_addvalue(&msg);
-      luaL_addstring(&msg, "\n\t");
-    } else {
-      lua_pop(L, 2);
-    }
-  }
+/* Stack of `require` while it looks and loads. */
+enum { NAME = 1, LOADED, SEARCHERS, PROBLEMS };
+
+static int searchk(lua_State *L, int status, lua_KContext ctx);
+
+/* Ask the i-th searcher. */
+static int ask(lua_State *L, lua_KContext i) {
+  if (lua_rawgeti(L, SEARCHERS, (lua_Integer)i) == LUA_TNIL)
+    return luaL_error(L, "module '%s' not found:%s", lua_tostring(L, NAME),
+                      lua_tostring(L, PROBLEMS));
+  lua_pushvalue(L, NAME);
+  lua_callk(L, 1, 2, i, searchk);
+  return searchk(L, LUA_OK, i);
 }
 
-/* stack: name, LOADED, loader data, result of the loader */
-static int requirek(lua_State *L, int status, lua_KContext ctx) {
-  const char *name = lua_tostring(L, 1);
+/* stack: name, LOADED, searchers, problems, loader data, result */
+static int loadk(lua_State *L, int status, lua_KContext ctx) {
+  const char *name = lua_tostring(L, NAME);
   (void)status;
   (void)ctx;
   if (!lua_isnil(L, -1))
-    lua_setfield(L, 2, name);
+    lua_setfield(L, LOADED, name);
   else
     lua_pop(L, 1);
-  if (lua_getfield(L, 2, name) == LUA_TNIL) { /* it set nothing */
+  if (lua_getfield(L, LOADED, name) == LUA_TNIL) { /* it set nothing */
     lua_pushboolean(L, 1);
     lua_copy(L, -1, -2);
-    lua_setfield(L, 2, name);
+    lua_setfield(L, LOADED, name);
   }
   lua_rotate(L, -2, 1);
   return 2;
+}
+
+/* stack: name, LOADED, searchers, problems, loader or text, data */
+static int searchk(lua_State *L, int status, lua_KContext i) {
+  (void)status;
+  if (lua_isfunction(L, -2)) {
+    lua_rotate(L, -2, 1); /* data, loader */
+    lua_pushvalue(L, NAME);
+    lua_pushvalue(L, -3);
+    lua_callk(L, 2, 1, 0, loadk);
+    return loadk(L, LUA_OK, 0);
+  }
+  lua_pop(L, 1);
+  if (lua_isstring(L, -1)) {
+    lua_pushvalue(L, PROBLEMS);
+    lua_pushliteral(L, "\n\t");
+    lua_rotate(L, -3, 2); /* problems, separator, text */
+    lua_concat(L, 3);
+    lua_replace(L, PROBLEMS);
+  } else {
+    lua_pop(L, 1);
+  }
+  return ask(L, i + 1);
 }
 
 static int ar_require(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   lua_settop(L, 1);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_getfield(L, 2, name);
+  lua_getfield(L, LOADED, name);
   if (lua_toboolean(L, -1)) return 1; /* loaded already */
   lua_pop(L, 1);
-  find_loader(L, name);
-  /* stack: name, LOADED, ..., loader, data */
-  lua_rotate(L, -2, 1);
-  lua_pushvalue(L, 1);
-  lua_pushvalue(L, -3);
-  /* stack: ..., data, loader, name, data */
-  lua_callk(L, 2, 1, 0, requirek);
-  return requirek(L, LUA_OK, 0);
+  if (lua_getfield(L, lua_upvalueindex(1), "searchers") != LUA_TTABLE)
+    return luaL_error(L, "'package.searchers' must be a table");
+  lua_pushliteral(L, "");
+  return ask(L, 1);
 }
 
 void ar_baselib_open(lua_State *L) {

@@ -12,8 +12,7 @@
 #include "host/raise.h"
 #include "host/traceback.h"
 
-/* [-1, +0] The error on top goes to the exception handler of the run. */
-static void report(lua_State *L, ar_lrun *run, const char *what) {
+void ar_lrun_report_error(lua_State *L, ar_lrun *run, const char *what) {
   lua_createtable(L, 0, 3);
   lua_pushfstring(L, "Exception in %s", what);
   lua_setfield(L, -2, "message");
@@ -63,5 +62,5 @@ void ar_lrun_callback(lua_State *L, ar_lrun *run, int nargs,
   else if ((kind & (AR_KIND_KEYBOARD | AR_KIND_EXIT)) != 0)
     ar_lrun_stop(L, run);
   else
-    report(L, run, what);
+    ar_lrun_report_error(L, run, what);
 }

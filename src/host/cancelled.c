@@ -79,7 +79,10 @@ static void push_shared(lua_State *L, ar_lrun *run) {
   const char *key = key_deadline[run->run.sched.policy->counts ? 0 : 1];
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE) return;
   lua_pop(L, 1);
-  lua_pushnil(L);
+  if (run->run.sched.policy->counts)
+    lua_pushliteral(L, "deadline exceeded");
+  else
+    lua_pushnil(L); /* the source says it */
   lua_pushnil(L);
   make(L, run, AR_SOURCE_DEADLINE);
   lua_pushvalue(L, -1);

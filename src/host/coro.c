@@ -113,8 +113,6 @@ static int push_call(lua_State *L, ar_coro *c) {
     lua_remove(L, self + 2);
   }
   lua_xmove(L, co, n + 1);
-  lua_pushnil(L);
-  lua_setiuservalue(L, self, AR_UV_BODY);
   if (n > 0) {
     lua_pushnil(L);
     lua_setiuservalue(L, self, AR_UV_ARGS);
@@ -153,6 +151,34 @@ static void refuse_yield(lua_State *L, ar_coro *c) {
   end(L, c, 1);
 }
 
+/* Its coroutine came back from lua_resume, and not to wait. */
+static void ended(lua_State *L, ar_coro *c, int status, int nres) {
+  if (status == LUA_YIELD)
+    refuse_yield(L, c);
+  else
+    ar_coro_ended(c, status, nres);
+}
+
+/* The same, as instruments hear it: a task's end is part of its last step. */
+static void after_step(lua_State *L, ar_coro *c, int status, int nres) {
+  ar_sched *s = c->task.sched;
+  ar_coro_push(L, c); /* it may end, and must not be gone yet */
+  if (status == LUA_YIELD && c->host->suspending)
+    c->host->suspending = false;
+  else
+    ended(L, c, status, nres);
+  if (c->anchor == LUA_NOREF) { /* it has: anchored while it is spoken of */
+    ar_coro_anchor(L, c, -1);
+    s->current = &c->task;
+    AR_INSTRUMENT(s, after_task_step, &c->task, 0);
+    ar_coro_unanchor(L, c);
+  } else {
+    s->current = &c->task;
+    AR_INSTRUMENT(s, after_task_step, &c->task, 0);
+  }
+  lua_pop(L, 1);
+}
+
 void ar_coro_resume(ar_coro *c, int n) {
   ar_host *host = c->host;
   lua_State *co = c->L, *L = host->run->L;
@@ -164,16 +190,13 @@ void ar_coro_resume(ar_coro *c, int n) {
   status = lua_resume(co, L, n, &nres);
   host->hop = hop.up;
   ar_interrupt_entering(host, hop.up != NULL ? hop.up->L : host->L);
-  AR_INSTRUMENT(c->task.sched, after_task_step, &c->task, 0);
-  if (AR_LIKELY(status == LUA_YIELD && host->suspending)) {
+  if (AR_UNLIKELY(c->task.sched->instruments != NULL)) {
+    after_step(L, c, status, nres);
+  } else if (AR_LIKELY(status == LUA_YIELD && host->suspending)) {
     host->suspending = false;
-    return;
+  } else {
+    ended(L, c, status, nres);
   }
-  if (status == LUA_YIELD) {
-    refuse_yield(L, c);
-    return;
-  }
-  ar_coro_ended(c, status, nres);
 }
 
 void ar_coro_ended(ar_coro *c, int status, int nres) {
@@ -214,7 +237,8 @@ static void init(ar_coro *c, ar_lrun *run) {
   c->host = run->host;
   c->L = NULL;
   c->inner = NULL;
-  c->joining = NULL;
+  c->groups = NULL;
+  c->spawn_line = 0;
   c->thread = LUA_NOREF;
   c->anchor = LUA_NOREF;
   c->nargs = 0;
@@ -258,6 +282,13 @@ void ar_coro_anchor(lua_State *L, ar_coro *c, int idx) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, c->host->tasks);
   lua_pushvalue(L, idx);
   c->anchor = luaL_ref(L, -2);
+  lua_pop(L, 1);
+}
+
+void ar_coro_unanchor(lua_State *L, ar_coro *c) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->host->tasks);
+  luaL_unref(L, -1, c->anchor);
+  c->anchor = LUA_NOREF;
   lua_pop(L, 1);
 }
 

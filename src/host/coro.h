@@ -1,13 +1,15 @@
 /*
  * A task as a Lua coroutine.
  *
- * ar_coro is a userdata (AnyIO's TaskHandle) with four user values:
+ * ar_coro is a userdata (AnyIO's TaskHandle) with these user values:
  *
- *   AR_UV_BODY     the function, until the first step; then the outcome:
- *                  nil, one result, a table of results, or the error
- *   AR_UV_ARGS     the argument, or a table of arguments
+ *   AR_UV_BODY     the function: what is asked for the task's name
+ *   AR_UV_ARGS     the argument, or a table of arguments, until the first step
+ *   AR_UV_OUTCOME  the same place: in the end one result, a table of results,
+ *                  or the error
  *   AR_UV_EXTRA    nil, or a table of what few tasks have (name, face, ...)
  *   AR_UV_CONTEXT  its context's variables, or a box of them
+ *   AR_UV_SPAWNER  the function that spawned it
  *
  * It is anchored in the host's table of tasks from spawn until its end: a
  * task that could be collected while it is parked would be a lost
@@ -29,9 +31,11 @@
 
 #define AR_UV_BODY 1
 #define AR_UV_ARGS 2
+#define AR_UV_OUTCOME AR_UV_ARGS
 #define AR_UV_EXTRA 3
 #define AR_UV_CONTEXT 4
-#define AR_UV_COUNT 4
+#define AR_UV_SPAWNER 5
+#define AR_UV_COUNT 5
 
 typedef enum {
   AR_OUTCOME_PENDING,
@@ -45,11 +49,12 @@ struct ar_coro {
   ar_host *host;
   lua_State *L;      /* borrowed (anchored by slot); NULL: has none now */
   lua_State *inner;  /* borrowed: the coroutine it waits in (in dumps) */
-  struct ar_lgroup *joining; /* borrowed: group whose end it waits for */
+  struct ar_lgroup *groups; /* borrowed: innermost open group it hosts */
   int thread;        /* slot of L in the host's table of coroutines */
   int anchor;        /* slot in the host's table of tasks; 0: not there */
   int nargs;         /* how many arguments AR_UV_ARGS holds */
-  int nresults;      /* how many results AR_UV_BODY holds */
+  int nresults;      /* how many results AR_UV_OUTCOME holds */
+  int spawn_line;    /* where in AR_UV_SPAWNER; 0: unknown */
   unsigned cancel_points;   /* passed so far */
   unsigned schedule_points; /* passed so far */
   ar_outcome outcome;
@@ -74,6 +79,9 @@ ar_coro *ar_coro_new(lua_State *L, ar_lrun *run, int fn, int args, int nargs);
 
 /* [-0, +0] Anchor it, before it is spawned: the userdata is at idx. */
 void ar_coro_anchor(lua_State *L, ar_coro *c, int idx);
+
+/* [-0, +0] Let it go. */
+void ar_coro_unanchor(lua_State *L, ar_coro *c);
 
 /* The task that is running, which may be suspended here; raises otherwise.
  * Begins the script's implicit run where none has begun. */

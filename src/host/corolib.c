@@ -137,8 +137,31 @@ static int co_create(lua_State *L) {
   return 1;
 }
 
+static int wrap_end(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  if (status != LUA_OK && status != LUA_YIELD) ar_rethrow(L);
+  return lua_gettop(L) - 1; /* not the handler */
+}
+
+/* The bottom of a wrapped coroutine, as of a task's: when its function fails,
+ * <close> variables are closed while they can still be suspended. (Nobody can
+ * see the dead coroutine of a wrap, so nothing else shows.) */
+static int wrap_root(lua_State *L) {
+  lua_pushcfunction(L, ar_traceback_handler);
+  lua_insert(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 2);
+  return wrap_end(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0,
+                                wrap_end), 0);
+}
+
 static int co_wrap(lua_State *L) {
-  (void)co_create(L);
+  lua_State *co;
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  co = lua_newthread(L);
+  lua_pushvalue(L, 1);
+  lua_xmove(L, co, 1);
+  lua_pushcclosure(co, wrap_root, 1);
   lua_pushcclosure(L, wrapped, 1);
   return 1;
 }
@@ -215,4 +238,5 @@ void ar_corolib_open(lua_State *L) {
   lua_pop(L, 1);
   ar_coro_transparent(L, co_resume);
   ar_coro_transparent(L, wrapped);
+  ar_coro_transparent(L, wrap_root);
 }

@@ -20,10 +20,7 @@ void ar_dump_push_name(lua_State *L, int idx) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "anyrun.names");
   lua_call(L, 1, 1);
-  if (ar_coro_get_extra(L, idx, "body") == LUA_TNIL) {
-    lua_pop(L, 1);
-    lua_getiuservalue(L, idx, AR_UV_BODY);
-  }
+  lua_getiuservalue(L, idx, AR_UV_BODY);
   lua_call(L, 1, 1);
   lua_pushvalue(L, -1);
   ar_coro_set_extra(L, idx, "name");
@@ -52,13 +49,16 @@ void ar_lrun_note_task(lua_State *L, ar_coro *c, int self, int idx) {
   idx = lua_absindex(L, idx);
   if (&c->task == run->run.sched.main) return;
   ar_dump_push_name(L, self);
-  if (ar_coro_get_extra(L, self, "spawned_at") == LUA_TSTRING)
-    lua_pushfstring(L, "in task '%s', started at %s", lua_tostring(L, -2),
-                    lua_tostring(L, -1));
-  else
-    lua_pushfstring(L, "in task '%s'", lua_tostring(L, -2));
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  if (c->spawn_line > 0 &&
+      lua_getiuservalue(L, self, AR_UV_SPAWNER) == LUA_TFUNCTION) {
+    lua_Debug ar;
+    lua_getinfo(L, ">S", &ar);
+    lua_pushfstring(L, "in task '%s', started at %s:%d", lua_tostring(L, -1),
+                    ar.short_src, c->spawn_line);
+  } else {
+    lua_pushfstring(L, "in task '%s'", lua_tostring(L, -1));
+  }
+  lua_remove(L, -2);
   ar_traceback_note(L, idx);
 }
 

@@ -15,9 +15,11 @@
 #include "host/embed.h"
 #include "host/interrupt.h"
 
+const char ar_key_globals[] = "the globals that scripts see";
 const char ar_key_context[] = "context outside any task";
 
-/* A global that loads its module when it is first called. */
+/* A global that loads its module when it is called. It stays the function it
+ * is: the same as the module's own field of that name. */
 static int call_lazily(lua_State *L) {
   int nargs = lua_gettop(L);
   lua_getglobal(L, "require");
@@ -26,13 +28,6 @@ static int call_lazily(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_gettable(L, -2);
   lua_replace(L, -2);
-  /* Who has not kept the global for himself finds the function next time. */
-  lua_getglobal(L, lua_tostring(L, lua_upvalueindex(1)));
-  if (lua_tocfunction(L, -1) == call_lazily) {
-    lua_pushvalue(L, -2);
-    lua_setglobal(L, lua_tostring(L, lua_upvalueindex(1)));
-  }
-  lua_pop(L, 1);
   lua_insert(L, 1);
   return ar_callk_all(L, nargs);
 }
@@ -42,7 +37,12 @@ static void set_lazy_global(lua_State *L, const char *name,
   lua_pushstring(L, name);
   lua_pushstring(L, module);
   lua_pushcclosure(L, call_lazily, 2);
+  lua_pushvalue(L, -1);
   lua_setglobal(L, name);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_globals);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 1);
 }
 
 static int host_gc(lua_State *L) {
@@ -83,13 +83,13 @@ void ar_host_open(lua_State *L, const char *backend) {
   lua_newtable(L);
   host->tasks = luaL_ref(L, LUA_REGISTRYINDEX);
   new_table(L, ar_key_cancelled);
+  new_table(L, ar_key_globals);
   ar_embed_open(L);
   ar_corolib_open(L);
   ar_baselib_open(L);
   ar_coro_transparent(L, call_lazily);
   set_lazy_global(L, "run", "anyrun.run");
-  set_lazy_global(L, "sleep", "_anyrun.time");
-  set_lazy_global(L, "current_async_library", "sniffio");
+  set_lazy_global(L, "current_async_library", "anyrun.library");
   ar_interrupt_open(host);
 }
 

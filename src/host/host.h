@@ -52,6 +52,7 @@ struct ar_lrun {
   bool restricted;   /* control-C only at checkpoints */
   bool crashed;      /* a system task failed: run() raises an internal error */
   bool stuck;        /* a deadlock was found; its error is kept */
+  uint64_t serial;     /* tells it from every other run of the host */
   unsigned interrupts; /* control-C so far */
   int signal;        /* of the interrupt under way */
 };
@@ -67,6 +68,7 @@ struct ar_host {
   const char *backend; /* default backend's name (a constant) */
   ar_coro *script;     /* borrowed (anchored): the chunk's task; or NULL */
   ar_lrun *implicit;   /* borrowed (anchored): its run, once begun */
+  uint64_t serials;    /* runs opened so far */
   int died_of;         /* signal the process should die of */
   int tasks;           /* ref: table of live tasks, by slot */
   int threads;         /* ref: table of coroutines, by slot */
@@ -78,6 +80,7 @@ struct ar_host {
 /* Tables in the registry, each under the address of its name. */
 extern const char ar_key_options[];   /* the command line's backend options */
 extern const char ar_key_cancelled[]; /* scope -> its error object */
+extern const char ar_key_globals[];   /* name -> function: as scripts see it */
 extern const char ar_key_context[];   /* variables outside any task */
 
 /* The host of a state; never NULL after ar_host_open. */

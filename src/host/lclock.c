@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "host/lrun.h"
+#include "host/raise.h"
 
 typedef struct {
   ar_clock clock; /* first */
@@ -101,9 +102,12 @@ ar_clock *ar_lclock_open(lua_State *L, int self, int opts) {
   c->run->L = L;
   lua_getfield(L, -1, "start_clock");
   lua_insert(L, -2);
-  if (lua_isnil(L, -2))
+  if (lua_isnil(L, -2)) {
     lua_pop(L, 2);
-  else
-    lua_call(L, 1, 0);
+  } else if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    lua_pushboolean(L, 1);
+    ar_call_errors(L, "internal_error", 2, 1);
+    ar_rethrow(L);
+  }
   return &c->clock;
 }

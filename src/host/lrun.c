@@ -20,6 +20,9 @@
 #include "host/dump.h"
 #include "host/traceback.h"
 
+/* Control-Cs that a run which is being ended takes before it gives up. */
+#define AR_INTERRUPTS_PATIENCE 2
+
 const char ar_key_options[] = "backend options of the command line";
 
 /* ---- opening ------------------------------------------------------------ */
@@ -84,6 +87,7 @@ ar_lrun *ar_lrun_open(lua_State *L, int opts) {
                     clock);
   if (err != 0) ar_raise_oserror(L, err, "cannot open an event loop");
   run->open = true;
+  run->serial = ++host->serials;
   run->run.sched.attention = ar_interrupt_flag();
   open_extras(L, run, self, opts);
   return run;
@@ -198,8 +202,15 @@ void ar_lrun_interrupt(lua_State *L, ar_lrun *run, int signum) {
   if (signum == 0) return;
   run->signal = signum;
   run->interrupts++;
-  if (s->policy->counts && (run->interrupts > 1 || s->main == NULL ||
-                            s->main->state == AR_TASK_DONE)) {
+  if (run->run.winding) {
+    /* Too late for main: the run raises it. Who goes on asking does not want
+     * to wait for those who are left. */
+    ar_interrupt_push(L, run);
+    keep_error(L, run);
+    if (run->interrupts > AR_INTERRUPTS_PATIENCE) give_up(L, run);
+    return;
+  }
+  if (s->policy->counts && run->interrupts > 1) {
     ar_interrupt_push(L, run);
     ar_lrun_stop(L, run);
     return;
@@ -230,7 +241,7 @@ int ar_lrun_results(lua_State *L, int self) {
     ar_interrupt_push(L, run);
     ar_rethrow(L);
   }
-  lua_getiuservalue(L, at, AR_UV_BODY);
+  lua_getiuservalue(L, at, AR_UV_OUTCOME);
   if (c->failed) {
     pick_error(L, run, c);
     ar_rethrow(L);
@@ -287,6 +298,8 @@ int ar_lrun_main(lua_State *L, int self, int nargs) {
 /* No task is left: the loop and what hangs on the run go. */
 static void shut(lua_State *L, ar_lrun *run) {
   ar_link *link;
+  ar_cancelled_forget(L, &run->run.sched.root);
+  ar_cancelled_forget(L, &run->run.sched.system);
   while ((link = ar_list_pop(&run->loose)) != NULL) {
     ar_loose *loose = ar_container_of(link, ar_loose, link);
     loose->drop(L, loose);

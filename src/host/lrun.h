@@ -56,6 +56,9 @@ void ar_lrun_callback(lua_State *L, ar_lrun *run, int nargs, const char *what);
 /* [-1, +0] The table on top goes to the run's exception handler. */
 void ar_lrun_report(lua_State *L, ar_lrun *run);
 
+/* [-1, +0] The error on top, of `what`, goes there. */
+void ar_lrun_report_error(lua_State *L, ar_lrun *run, const char *what);
+
 /* [-1, +0] End the run at once with the error on top. */
 void ar_lrun_stop(lua_State *L, ar_lrun *run);
 

@@ -12,6 +12,46 @@
 #include "host/raise.h"
 #include "host/traceback.h"
 
+void ar_lgroup_open(lua_State *L, ar_lgroup *g, int idx) {
+  ar_coro *host = ar_coro_of(g->group.host);
+  lua_pushvalue(L, idx);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, g);
+  g->outer = host->groups;
+  host->groups = g;
+}
+
+static void unanchor_group(lua_State *L, ar_lgroup *g) {
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, g);
+}
+
+void ar_lgroup_close(lua_State *L, ar_lgroup *g) {
+  ar_lgroup **at = &ar_coro_of(g->group.host)->groups;
+  while (*at != NULL && *at != g) at = &(*at)->outer;
+  if (*at == g) *at = g->outer;
+  unanchor_group(L, g);
+}
+
+/* The task ends with groups open: somebody took their bodies away in a
+ * coroutine that was never finished. Their children are cancelled, and
+ * nobody waits for them. */
+static void abandon_groups(lua_State *L, ar_coro *c) {
+  ar_lgroup *g;
+  while ((g = c->groups) != NULL) {
+    ar_list *children = &g->group.children;
+    ar_link *link = ar_list_first(children);
+    c->groups = g->outer;
+    ar_scope_cancel(&g->group.scope, AR_SOURCE_UNKNOWN);
+    g->group.state = AR_GROUP_CLOSED;
+    g->group.host = NULL;
+    for (; link != NULL; link = ar_list_next(children, link)) {
+      ar_task *child = ar_container_of(link, ar_task, in_group);
+      ar_scope_cancel(&child->own, AR_SOURCE_UNKNOWN);
+    }
+    if (ar_list_is_empty(children)) unanchor_group(L, g);
+  }
+}
+
 void ar_lgroup_collect(lua_State *L, ar_lgroup *g) {
   lua_Integer n;
   if (g->errors == LUA_NOREF) {
@@ -59,6 +99,17 @@ void ar_lgroup_fail(lua_State *L, ar_lgroup *g, ar_coro *by, int idx) {
   ar_scope_cancel(s, AR_SOURCE_NURSERY);
 }
 
+void ar_lgroup_interrupt(lua_State *L, ar_lgroup *g) {
+  ar_scope *s = &g->group.scope;
+  if (s->cancelled) return;
+  lua_pushnil(L);
+  ar_coro_push(L, ar_coro_of(g->group.host));
+  ar_call_errors(L, "task_text", 1, 1);
+  ar_cancelled_explain(L, ar_lrun_of(ar_coro_of(g->group.host)), s,
+                       AR_SOURCE_INTERRUPT);
+  ar_scope_cancel(s, AR_SOURCE_INTERRUPT);
+}
+
 /* [-nres, +0] The outcome into the userdata, which is at `self`. */
 static void keep_outcome(lua_State *L, ar_coro *c, int self, int nres) {
   c->nresults = nres;
@@ -67,7 +118,7 @@ static void keep_outcome(lua_State *L, ar_coro *c, int self, int nres) {
     lua_insert(L, -(nres + 1));
     for (int i = nres; i >= 1; i--) lua_rawseti(L, -(i + 1), i);
   }
-  if (nres > 0) lua_setiuservalue(L, self, AR_UV_BODY);
+  if (nres > 0) lua_setiuservalue(L, self, AR_UV_OUTCOME);
 }
 
 /* Functions that asked to be called at the end of the task. */
@@ -98,8 +149,13 @@ static ar_failure failure_of(int kind) {
 static void tell_group(lua_State *L, ar_coro *c, ar_lgroup *g, int kind) {
   const ar_policy *policy = c->task.sched->policy;
   bool cancelled = (kind & AR_KIND_CANCELLED) != 0;
-  if (c->starting) {
+  bool orphan = g->group.state == AR_GROUP_CLOSED;
+  if (c->starting || (orphan && cancelled)) {
     lua_pop(L, 1);
+    return;
+  }
+  if (orphan) {
+    ar_lrun_report_error(L, ar_lrun_of(c), "a task whose group was lost");
     return;
   }
   /* asyncio drops cancellations, and cancels the group if nothing else had:
@@ -136,12 +192,22 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
   ar_lrun *run = (ar_lrun *)ar_container_of(t->sched, ar_run, sched);
   ar_group *group = t->group;
   bool goes_on;
-  int kind = 0, self, anchor = c->anchor;
+  int kind = 0, self;
   t->sched->current = NULL;
   luaL_checkstack(L, 16, NULL);
   ar_coro_push(L, c);
   lua_insert(L, -(nres + 1));
   self = lua_gettop(L) - nres;
+  if (AR_UNLIKELY(c->groups != NULL)) {
+    abandon_groups(L, c);
+    if (!c->failed) {
+      lua_settop(L, self);
+      ar_push_error(L, "RuntimeError",
+                    "Nursery stack corrupted: the task has ended with task "
+                    "groups open");
+      c->failed = true;
+    }
+  }
   /* stack: task, results or error */
   if (c->failed) lua_pushvalue(L, -1);
   goes_on = ar_leave_filter(L, &t->own, t, c->failed);
@@ -159,7 +225,9 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
     keep_outcome(L, c, self, 1);
   }
   /* stack: task, [error, what goes on of it] */
+  t->sched->current = t; /* as instruments see it */
   ar_task_finish(t);
+  t->sched->current = NULL;
   ar_cancelled_forget(L, &t->own);
   /* Who awaits the task is woken before the group is cancelled: the host
    * that awaits a failing child sees its failure first. */
@@ -171,9 +239,11 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
     if (group != NULL) tell_group(L, c, ar_lgroup_of(group), kind);
   }
   lua_settop(L, self);
-  if (group != NULL) ar_group_child_done(group, t);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->host->tasks);
-  c->anchor = LUA_NOREF;
-  luaL_unref(L, -1, anchor);
+  if (group != NULL) {
+    ar_group_child_done(group, t);
+    if (group->state == AR_GROUP_CLOSED && ar_list_is_empty(&group->children))
+      unanchor_group(L, ar_lgroup_of(group));
+  }
+  ar_coro_unanchor(L, c);
   lua_settop(L, self - 1);
 }

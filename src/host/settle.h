@@ -14,8 +14,10 @@ typedef struct ar_lgroup ar_lgroup;
 struct ar_lgroup {
   ar_group group; /* first */
   ar_host *host;
+  ar_lgroup *outer; /* borrowed: the host's next open group outwards */
   int errors;    /* ref: list of errors; LUA_NOREF while there are none */
   int broken;    /* ref: the cancellation that broke the join; LUA_NOREF */
+  uint64_t serial; /* of the run it belongs to */
   bool nursery;  /* trio's own: spelled and raised as trio does */
   bool strict;   /* one error makes a group, too */
   bool breaks;   /* a cancellation may (still) end the join's wait */
@@ -24,6 +26,13 @@ struct ar_lgroup {
 static inline ar_lgroup *ar_lgroup_of(ar_group *g) {
   return ar_container_of(g, ar_lgroup, group);
 }
+
+/* [-0, +0] The group at idx is entered by its host: it is anchored, and the
+ * host's innermost. */
+void ar_lgroup_open(lua_State *L, ar_lgroup *g, int idx);
+
+/* [-0, +0] ... and left. */
+void ar_lgroup_close(lua_State *L, ar_lgroup *g);
 
 /* The task ends: its results, nres of them, or its error (c->failed) are on
  * top of L, and are popped. Never raises but for lack of memory. */
@@ -34,5 +43,8 @@ void ar_lgroup_collect(lua_State *L, ar_lgroup *g);
 
 /* The error at idx ends the group: its scope is cancelled, and says why. */
 void ar_lgroup_fail(lua_State *L, ar_lgroup *g, ar_coro *by, int idx);
+
+/* [-0, +0] Control-C ends the group. */
+void ar_lgroup_interrupt(lua_State *L, ar_lgroup *g);
 
 #endif

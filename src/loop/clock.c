@@ -34,7 +34,7 @@ ar_time ar_time_of_seconds(double seconds) {
   double ns = seconds * 1e9;
   if (isnan(ns) || ns >= 9.2e18) return AR_TIME_MAX;
   if (ns <= -9.2e18) return -AR_TIME_MAX;
-  return (ar_time)ns;
+  return (ar_time)llround(ns);
 }
 
 double ar_time_to_seconds(ar_time time) {

@@ -66,6 +66,8 @@ struct ar_policy {
   bool interrupts_code;
   /* The clock starts at a random offset. */
   bool shifts_clock;
+  /* Callbacks that were accepted run, even when no task is left. */
+  bool drains;
   /* A timer's callback goes through the ready queue. */
   bool queues_timers;
 };

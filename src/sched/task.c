@@ -24,6 +24,7 @@ void ar_task_init(ar_task *t, ar_sched *sched, void (*step)(ar_job *)) {
   t->woken = 0;
   t->cause = AR_CAUSE_NONE;
   t->asked = 0;
+  t->deaf = 0;
   t->system = false;
   t->patient = false;
   t->must_cancel = false;
@@ -109,15 +110,15 @@ void ar_task_wake(ar_task *t, ar_err err) {
     t->sched->n_patient--;
   }
   t->woken = err;
+  t->deaf = 0;
   t->abort = NULL;
   make_ready(t);
 }
 
-/* The delivery went through: it is not pending any more, unless it is a
- * scope's, whose state goes on. */
+/* The delivery goes through: a native request is not pending any more; a
+ * scope's state goes on; control-C is pending until it is raised. */
 static void delivered(ar_task *t, ar_cause cause) {
   if (cause == AR_CAUSE_NATIVE) t->must_cancel = false;
-  if (cause == AR_CAUSE_INTERRUPT) t->interrupted = false;
   if (cause == AR_CAUSE_SCOPE && t->sched->policy->counts) {
     ar_scope *origin = ar_scope_cause(t->scope);
     t->cancelling++;
@@ -137,10 +138,12 @@ static void offer(ar_task *t, ar_cause cause) {
   t->abort = NULL;
   answer = abort(t, cause);
   if (t->state != AR_TASK_PARKED) return; /* it has woken t by itself */
-  if (answer == AR_ABORTED)
+  if (answer == AR_ABORTED) {
+    if (cause == AR_CAUSE_INTERRUPT) t->interrupted = false;
     ar_task_wake(t, AR_ECANCELED);
-  else
+  } else {
     t->abort = abort;
+  }
 }
 
 void ar_task_deliver(ar_task *t) {
@@ -150,6 +153,7 @@ void ar_task_deliver(ar_task *t) {
   while (t->state == AR_TASK_PARKED && t->abort != NULL) {
     ar_cause cause = t->sched->policy->deliver(t, AR_MOMENT_PARKED);
     if (cause == AR_CAUSE_NONE || (offered & cause) != 0) return;
+    if ((t->deaf & cause) != 0) return;
     /* A native request is handed on each time it is made: the task that is
      * awaited may have swallowed the last one. */
     if ((t->asked & cause) != 0 && cause != AR_CAUSE_NATIVE) return;
@@ -162,15 +166,6 @@ ar_cause ar_task_pending(const ar_task *t) {
   if (!t->scope->effective && !t->must_cancel && !t->interrupted)
     return AR_CAUSE_NONE;
   return t->sched->policy->deliver(t, AR_MOMENT_PARKED);
-}
-
-ar_cause ar_task_take(ar_task *t) {
-  ar_cause cause = ar_task_pending(t);
-  if (cause != AR_CAUSE_NONE) {
-    t->cause = cause;
-    delivered(t, cause);
-  }
-  return cause;
 }
 
 bool ar_task_request_cancel(ar_task *t) {

@@ -84,6 +84,7 @@ struct ar_task {
   ar_err woken;        /* how the last wait ended: 0 or an error */
   ar_cause cause;      /* why, when woken is AR_ECANCELED */
   unsigned char asked; /* causes whose abort was asked in this wait */
+  unsigned char deaf;  /* causes this wait does not hear: set before it */
   bool system;         /* nobody's child; ends with the run (trio) */
   bool patient;        /* waits on purpose: no deadlock while it does */
   bool must_cancel;    /* native request not yet delivered */
@@ -129,10 +130,6 @@ void ar_task_deliver(ar_task *t);
 
 /* The cancellation the next wait would raise. */
 ar_cause ar_task_pending(const ar_task *t);
-
-/* Take the cancellation that is pending, to raise it without a wait: it
- * counts as delivered. */
-ar_cause ar_task_take(ar_task *t);
 
 /* asyncio's cancel(): false if the task is done. */
 bool ar_task_request_cancel(ar_task *t);
