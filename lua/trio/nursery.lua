@@ -6,6 +6,8 @@ local group_lib = require "_anyrun.group"
 local guard = require "trio.guard"
 local options = require "anyrun.options"
 
+require "trio.tasks" -- says which object stands for a task: `child_tasks`
+
 local native_open = group_lib.open_nursery
 local type = type
 
