@@ -12,6 +12,7 @@ local EXPORTS <const> = {
   },
   ["_anyrun.group"] = { "create_task_group", "TaskHandle" },
   ["anyrun.run"] = { "get_all_backends", "get_available_backends" },
+  ["anyio.resources"] = { "aclose_forcefully" },
   ["anyio.tasks"] = {
     "TASK_STATUS_IGNORED", "TaskInfo", "get_cancelled_exc_class",
     "get_current_task", "get_running_tasks", "wait_all_tasks_blocked",
