@@ -243,3 +243,24 @@ t.test("[RUN-22] a run works after one that was interrupted", plain, function()
   end)
   t.eq(t.run(function() anyio.sleep(0) return "fine" end), "fine")
 end)
+
+t.test("a run that nothing can wake ends with a DeadlockError", plain, function()
+  local log = t.log()
+  local err = t.raises(anyio.DeadlockError, t.run, function()
+    group(function(tg)
+      local waiter
+      local function wait_for_each_other()
+        waiter:await()
+      end
+      waiter = tg:start_soon{function()
+        local other_task = tg:start_soon{wait_for_each_other, name = "second"}
+        local _ <close> = setmetatable({}, {__close = function() log "unwound" end})
+        other_task:await()
+      end, name = "first"}
+    end)
+  end)
+  t.isa(err, anyio.RuntimeError)
+  t.match(err.message, "first")
+  t.match(err.message, "second")
+  t.eq(log.items, {"unwound"})
+end)
