@@ -5,6 +5,8 @@
  * Knows nothing of anyrun. AR_DEBUG (a -D of the debug build) turns
  * assertions on; without it they cost nothing, but their expression is
  * still compiled, so that it cannot rot and its variables count as used.
+ * AR_COVER turns them off in a debug build that counts branches: a branch
+ * that only a bug in anyrun could take is none that a test can reach.
  */
 
 #ifndef ar_base_h
@@ -53,7 +55,7 @@ AR_NORETURN void ar_assert_failed(const char *file, int line,
  * A bug in anyrun, never a fault of the user or the system. The
  * expression must be free of side effects.
  */
-#ifdef AR_DEBUG
+#if defined(AR_DEBUG) && !defined(AR_COVER)
 #define AR_ASSERT(x) \
   (AR_LIKELY(x) ? (void)0 : ar_assert_failed(__FILE__, __LINE__, #x))
 #define AR_UNREACHABLE() ar_assert_failed(__FILE__, __LINE__, "unreachable")
