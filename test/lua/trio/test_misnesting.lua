@@ -72,6 +72,7 @@ t.test("[TR-NUR-18] a task that ends inside an open nursery is told, and the nur
     end)
     t.ok(group:subgroup(anyio.RuntimeError))
     t.match(tostring(group:leaves()[1]), "Nursery stack corrupted")
+    for _ = 1, 5 do checkpoint() end
     t.ok(orphan_ended)
     t.raises(anyio.RuntimeError, kept.start_soon, kept, trio.sleep, 0)
   end)
