@@ -133,10 +133,6 @@ end
 local function globals()
   local copy = {}
   for k, v in pairs(_G) do copy[k] = v end
-  -- These three become what they stand for when they are first called.
-  for _, name in ipairs{"run", "sleep", "current_async_library"} do
-    copy[name] = type(copy[name])
-  end
   copy["package.path"], copy["package.cpath"] = package.path, package.cpath
   copy["metatable of strings"] = getmetatable("").__index
   return copy

@@ -97,7 +97,6 @@ t.test("[D-26] a free wait is no switch", function()
   local done = asyncio.Future()
   done:set_result(1)
   for _ = 1, 10 do done:await() end
-  asyncio.wait({done})
   asyncio.wait_for(done, 1)
   asyncio.gather():await()
   t.eq(#log, 0)

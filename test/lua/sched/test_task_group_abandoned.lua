@@ -35,11 +35,13 @@ t.test("[CS-56] a collected generator takes its scope with it", plain, function(
   collect()
 end)
 
-t.test("[CS-56] a generator's scope may end after that of its caller", plain,
-  function()
+t.test("[CS-53 CS-56] a generator's scope cannot end after that of its caller",
+  plain, function()
     t.run(function()
       local generator
-      scope(function() generator = stopped_in(scope) end)
+      t.raises(anyio.RuntimeError, scope, function()
+        generator = stopped_in(scope)
+      end)
       pcall(generator)
       checkpoint()
     end)
