@@ -121,8 +121,9 @@ static void delivered(ar_task *t, ar_cause cause) {
   if (cause == AR_CAUSE_NATIVE) t->must_cancel = false;
   if (cause == AR_CAUSE_SCOPE && t->sched->policy->counts) {
     ar_scope *origin = ar_scope_cause(t->scope);
+    AR_ASSERT(origin != NULL); /* it is effective, so somebody made it so */
     t->cancelling++;
-    if (origin != NULL && origin->host == t) origin->debt++;
+    if (origin->host == t) origin->debt++;
   }
 }
 
