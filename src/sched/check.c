@@ -39,24 +39,17 @@ typedef struct {
 /* Where it stands must fit its state. */
 static void check_state(census *n, const ar_task *t) {
   bool linked = ar_link_is_linked(&t->job.ready);
-  switch (t->state) {
-    case AR_TASK_NEW:
-    case AR_TASK_READY:
-      AR_ASSERT(linked);
-      AR_ASSERT(t->abort == NULL);
-      AR_ASSERT(!ar_deadline_is_set(&t->due));
-      AR_ASSERT(!t->patient);
-      n->queued++;
-      break;
-    case AR_TASK_PARKED:
-      AR_ASSERT(!linked);
-      AR_ASSERT(t->wait.kind != NULL);
-      break;
-    case AR_TASK_RUNNING: /* no step is on the stack now */
-    case AR_TASK_DONE:    /* it would be in no list */
-      AR_ASSERT(t->state != AR_TASK_RUNNING && t->state != AR_TASK_DONE);
-      break;
+  AR_ASSERT(t->state != AR_TASK_RUNNING); /* no step is on the stack now */
+  AR_ASSERT(t->state != AR_TASK_DONE);    /* or it would be in no list */
+  AR_ASSERT(linked == (t->state != AR_TASK_PARKED));
+  if (t->state == AR_TASK_PARKED) {
+    AR_ASSERT(t->wait.kind != NULL);
+    return;
   }
+  AR_ASSERT(t->abort == NULL);
+  AR_ASSERT(!ar_deadline_is_set(&t->due));
+  AR_ASSERT(!t->patient);
+  n->queued++;
 }
 
 /* From its innermost scope upwards there are only scopes of its own, down to
