@@ -70,8 +70,7 @@ static void check_was_asked(const ar_task *t) {
   if (t->state != AR_TASK_PARKED || t->abort == NULL)
     return;
   pending = t->sched->policy->deliver(t, AR_MOMENT_PARKED);
-  AR_ASSERT(pending == AR_CAUSE_NONE ||
-            ((t->asked | t->deaf) & pending) != 0);
+  AR_ASSERT(pending == AR_CAUSE_NONE || ((t->asked | t->deaf) & pending) != 0);
 }
 
 /* Seen from its first child, so once in a pass. */
