@@ -31,10 +31,9 @@ local function check_time(value, name)
 end
 
 local function check_seconds(seconds, name)
+  if type(seconds) == "number" and seconds >= 0 then return end
   options.arg(name, 1, seconds, "number", 4)
-  if seconds < 0 or seconds ~= seconds then
-    value_error(("timeout of '%s' must be a non-negative number"):format(name))
-  end
+  value_error(("timeout of '%s' must be a non-negative number"):format(name))
 end
 
 -- `f(x, body)` and `f(x, options, body)` are the same call.
@@ -124,9 +123,12 @@ end
 
 local function with_deadline(name, key, value, opts)
   not_foreign(name)
-  options.check(name, opts, SHIELD, 2, 4)
-  local shield = opts and opts.shield
-  return native_scope { [key] = value, shield = shield or false }
+  local scope = native_scope()
+  if value ~= huge then scope[key] = value end
+  if opts ~= nil then
+    scope.shield = options.check(name, opts, SHIELD, 2, 4).shield or false
+  end
+  return scope
 end
 
 --- Runs `body`, and quietly leaves it `seconds` after it was entered.
