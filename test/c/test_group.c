@@ -172,3 +172,72 @@ TEST("a child that moves takes its scopes to the other group") {
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   world_close(&w);
 }
+
+TEST("no memory for the deadline of a group: it is not opened") {
+#ifdef AR_DEBUG
+  world w;
+  actor a;
+  ar_group g;
+  world_open(&w, "trio");
+  ar_group_init(&g);
+  g.scope.deadline = 5000;
+  actor_start(&w, &a, play_wait);
+  CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+  ar_mem_fail_at(1);
+  CHECK_EQ(ar_group_open(&g, &a.task), AR_ENOMEM);
+  ar_mem_fail_at(0);
+  CHECK_EQ(g.state, AR_GROUP_NEW);
+  CHECK(g.host == NULL);
+  ar_task_wake(&a.task, 0);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  world_close(&w);
+#endif
+}
+
+TEST("the last child that leaves for another group wakes the host") {
+  world w;
+  actor a, b, c;
+  ar_group g, h;
+  host(&w, &a, &g, "asyncio");
+  ar_group_init(&h);
+  actor_start(&w, &b, play_host);
+  b.group = &h;
+  ar_group_starting(&h, 1);
+  actor_join(&w, &c, play_wait, &g);
+  CHECK_EQ(world_turn(&w, 2), AR_RUN_DONE);
+  CHECK_EQ(a.task.state, AR_TASK_PARKED);
+  CHECK_EQ(b.task.state, AR_TASK_PARKED);
+  ar_task_move(&c.task, &h);
+  ar_group_left(&h);
+  CHECK_EQ(b.task.state, AR_TASK_PARKED);
+  ar_group_left(&g);
+  CHECK_EQ(a.task.state, AR_TASK_READY);
+  ar_group_starting(&h, -1);
+  CHECK_EQ(b.task.state, AR_TASK_PARKED);
+  ar_task_wake(&c.task, 0);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK_STR(w.log, "HH");
+  world_close(&w);
+}
+
+TEST("asyncio: a host whose wait was broken is not woken a second time") {
+  world w;
+  actor a, b;
+  ar_group g;
+  host(&w, &a, &g, "asyncio");
+  actor_join(&w, &b, play_wait, &g);
+  CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+  ar_scope_cancel(&g.scope, AR_SOURCE_EXPLICIT);
+  CHECK_EQ(a.task.state, AR_TASK_READY);
+  CHECK_EQ(b.task.state, AR_TASK_READY);
+  CHECK(g.waiting);
+  ar_list_remove(&b.task.job.ready); /* the child is faster than the host */
+  (void)ar_task_begin(&b.task);
+  actor_finish(&b);
+  w.run.sched.current = NULL;
+  CHECK(!g.waiting);
+  CHECK_EQ(a.task.state, AR_TASK_READY);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK_EQ(a.woken, AR_ECANCELED);
+  world_close(&w);
+}

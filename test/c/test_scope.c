@@ -25,6 +25,18 @@ static void play_catches(actor *a) {
   play_in_scope(a);
 }
 
+/* Yields in its scope, however often it is cancelled there; then leaves. */
+static void play_stay(actor *a) {
+  if (a->step == 1)
+    CHECK_EQ(ar_scope_enter(&a->scope, &a->task), 0);
+  if (a->step < 4) {
+    ar_task_yield(&a->task);
+  } else {
+    ar_scope_exit(&a->scope);
+    actor_finish(a);
+  }
+}
+
 TEST("a scope that was never cancelled is not effective and catches nothing") {
   world w;
   actor a;
@@ -335,4 +347,142 @@ TEST("every source has its name in the error's text") {
   CHECK_STR(ar_source_name(AR_SOURCE_INTERRUPT), "KeyboardInterrupt");
   CHECK_STR(ar_source_name(AR_SOURCE_UNKNOWN), "unknown");
   CHECK_STR(ar_source_name(AR_SOURCE_NONE), "unknown");
+}
+
+/* Enters two scopes, leaves the outer one first. */
+static void play_misnested(actor *a) {
+  switch (a->step) {
+    case 1:
+      CHECK_EQ(ar_scope_enter(&outer, &a->task), 0);
+      CHECK_EQ(ar_scope_enter(&a->scope, &a->task), 0);
+      ar_task_yield(&a->task);
+      break;
+    case 2:
+      ar_scope_exit(&outer);
+      actor_park(a);
+      break;
+    default: ar_scope_exit(&a->scope); actor_finish(a);
+  }
+}
+
+TEST("a scope left before one inside it lets that one move up") {
+  world w;
+  actor a;
+  world_open(&w, "trio");
+  ar_scope_init(&outer);
+  actor_start(&w, &a, play_misnested);
+  CHECK_EQ(world_turn(&w, 2), AR_RUN_DONE);
+  CHECK(a.scope.parent == &a.task.own);
+  CHECK(a.task.scope == &a.scope);
+  CHECK(outer.parent == NULL && !outer.entered);
+  ar_scope_cancel(&outer, AR_SOURCE_EXPLICIT);
+  CHECK(!a.scope.effective);
+  ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+  CHECK_EQ(a.aborts, 1);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  world_close(&w);
+}
+
+TEST("what moves up is cancelled, or saved, by what is above it there") {
+  world w;
+  actor a;
+  for (int i = 0; i < 2; i++) {
+    world_open(&w, "trio");
+    ar_scope_init(&outer);
+    actor_start(&w, &a, play_misnested);
+    CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+    if (i == 0) {
+      ar_scope_cancel(&outer, AR_SOURCE_EXPLICIT);
+    } else {
+      ar_scope_set_shield(&outer, true);
+      ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+    }
+    CHECK_EQ(a.scope.effective, i == 0);
+    CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+    CHECK_EQ(a.scope.effective, i == 1);
+    CHECK_EQ(a.aborts, i);
+    if (i == 0)
+      ar_task_wake(&a.task, 0);
+    CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+    world_close(&w);
+  }
+}
+
+TEST("shield and deadline may be set before the scope is entered") {
+  world w;
+  actor a;
+  world_open(&w, "trio");
+  actor_start(&w, &a, play_catches);
+  ar_scope_set_shield(&a.scope, true);
+  ar_scope_set_shield(&a.scope, true);
+  CHECK_EQ(ar_scope_set_deadline(&a.scope, 4000), 0);
+  CHECK_EQ(ar_heap_size(&w.run.sched.deadlines), 0);
+  CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+  CHECK_EQ(ar_heap_size(&w.run.sched.deadlines), 1);
+  ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+  CHECK_EQ(a.aborts, 0);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK_EQ(w.time, 4000);
+  CHECK_STR(w.log, "c");
+  world_close(&w);
+}
+
+TEST("a cancelled scope does not wait for its deadline, old or new") {
+  world w;
+  actor a;
+  world_open(&w, "trio");
+  actor_start(&w, &a, play_stay);
+  a.scope.deadline = 4000;
+  ar_scope_cancel(&a.scope, AR_SOURCE_EXPLICIT);
+  CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+  CHECK_EQ(ar_heap_size(&w.run.sched.deadlines), 0);
+  CHECK_EQ(ar_scope_set_deadline(&a.scope, 5000), 0);
+  CHECK_EQ(ar_heap_size(&w.run.sched.deadlines), 0);
+  CHECK_EQ(a.scope.deadline, 5000);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK_EQ(w.time, 1000);
+  CHECK_EQ(a.scope.source, AR_SOURCE_EXPLICIT);
+  world_close(&w);
+}
+
+TEST("a deadline that is set to the past cancels in the next turn") {
+  world w;
+  actor a;
+  world_open(&w, "trio");
+  actor_start(&w, &a, play_catches);
+  CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+  CHECK_EQ(ar_scope_set_deadline(&a.scope, 5), 0);
+  CHECK(!a.scope.cancelled);
+  CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+  CHECK_EQ(a.scope.source, AR_SOURCE_DEADLINE);
+  CHECK_STR(w.log, "c");
+  CHECK_EQ(w.time, 1000);
+  world_close(&w);
+}
+
+TEST("no memory for another deadline: the scope is as before") {
+#ifdef AR_DEBUG
+  world w;
+  actor a;
+  world_open(&w, "trio");
+  actor_start(&w, &a, play_in_scope);
+  CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+  ar_mem_fail_at(1);
+  CHECK_EQ(ar_scope_set_deadline(&a.scope, 5000), AR_ENOMEM);
+  ar_mem_fail_at(0);
+  CHECK_EQ(a.scope.deadline, AR_TIME_MAX);
+  ar_task_wake(&a.task, 0);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  world_close(&w);
+#endif
+}
+
+TEST("nobody is responsible where nothing is effective") {
+  ar_scope s;
+  ar_scope_init(&s);
+  CHECK(ar_scope_cause(NULL) == NULL);
+  CHECK(ar_scope_cause(&s) == NULL);
+  CHECK(!ar_scope_catches(&s));
+  ar_scope_cancel(&s, AR_SOURCE_EXPLICIT);
+  CHECK(ar_scope_catches(&s)); /* nothing above it */
 }
