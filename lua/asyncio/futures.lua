@@ -19,9 +19,8 @@ local futures = {}
 ---@field package _done boolean
 ---@field package _cancelled boolean
 ---@field package _callbacks? table native tasks that wait, and callbacks
----@field package _forwards boolean cancelling it only passes the request on
 local Future = class.new("Future")
-Future._done, Future._cancelled, Future._forwards = false, false, false
+Future._done, Future._cancelled = false, false
 Future._blame = "future"
 
 futures.Future = Future

@@ -18,7 +18,6 @@ local OPTIONS <const> = { return_exceptions = "boolean" }
 ---@field package _children asyncio.Future[] in the order of the arguments
 ---@field package _requested boolean it was cancelled: its children were asked
 local GatheringFuture = class.new("_GatheringFuture", futures.Future)
-GatheringFuture._forwards = true
 
 --- Cancels the children that have not ended; it is cancelled when they are.
 ---@param message? string

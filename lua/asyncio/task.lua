@@ -23,7 +23,7 @@ local task = {}
 ---@field package _owned boolean somebody else hears of its error
 ---@field package _awaiting? asyncio.Future what it waits for
 local Task = class.new("Task", futures.Future)
-Task._forwards, Task._blame, Task._owned = true, "task", false
+Task._blame, Task._owned = "task", false
 
 task.Task = Task
 

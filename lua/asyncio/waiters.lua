@@ -67,21 +67,15 @@ local function message_of(make)
   return make and make().message
 end
 
--- A cancellation wants into a task that waits. The awaited thing goes first:
--- a plain future is cancelled on the spot and the wait undone; a task or a
--- gather is asked, and answers later by being done: the request is spent, but
--- when it was not taken it comes after the wake-up.
+-- A cancellation wants into a task that waits. The awaited thing goes first: a
+-- plain future is cancelled on the spot, which wakes this task in its turn; a
+-- task or a gather is asked, and answers later by being done. Either way the
+-- request is spent. One that is not taken comes after the wake-up.
 local function abort(native, make)
   local face = face_of(native)
-  local awaited = face._awaiting
   local message = message_of(make)
-  if awaited._forwards then
-    face._refused = not awaited:cancel(message) and { message } or nil
-    return false
-  end
-  forget(awaited, native)
-  awaited:cancel(message)
-  return true
+  if not face._awaiting:cancel(message) then face._refused = { message } end
+  return false
 end
 
 local function check_mine(self, face)
@@ -108,7 +102,7 @@ function waiters.park(self)
   face._awaiting = self
   local ok, err = base.try(wait, self._blame, abort, self)
   face._awaiting = nil
-  if not ok then
+  if not ok then -- a cancellation that came when it was woken already
     forget(self, native)
     error(err, 0)
   end

@@ -55,16 +55,17 @@ local function give_up(waiter)
   if not waiter._done then waiter:set_result(nil) end
 end
 
--- Waits for enough of the futures, or the time.
-local function wait_for_enough(list, pending, mode, timeout)
+-- Waits for enough of the futures, or the time. Those that are done already
+-- count when their callbacks come, so that it always lets others run.
+local function wait_for_enough(list, mode, timeout)
   local loop = base.loop "wait"
   local waiter = futures.new(loop)
-  local self = { left = #pending, mode = mode }
+  local self = { left = #list, mode = mode }
   local function on_done(future)
     self.left = self.left - 1
     if is_enough(self, future) then give_up(waiter) end
   end
-  for _, future in ipairs(pending) do future:add_done_callback(on_done) end
+  for _, future in ipairs(list) do future:add_done_callback(on_done) end
   local timer = timeout and loop:call_later(timeout, give_up, waiter)
   local ok, err = base.try(waiter.await, waiter)
   if timer then timer:cancel() end
@@ -80,18 +81,6 @@ local function split(list)
   return done, pending
 end
 
--- Some are done already: do they do?
-local function already(done, pending, mode)
-  if #pending == 0 then return true end
-  for _, future in ipairs(done) do
-    if mode == "FIRST_COMPLETED" then return true end
-    if mode == "FIRST_EXCEPTION" and not future._cancelled and future._failed then
-      return true
-    end
-  end
-  return false
-end
-
 --- Waits for futures and tasks; it raises none of their errors and cancels
 --- nothing.
 ---@param list asyncio.Future[]
@@ -99,7 +88,7 @@ end
 ---or FIRST_EXCEPTION
 ---@return asyncio.Future[] done in the order of `list`
 ---@return asyncio.Future[] pending
----Checkpoint: unless enough are done.
+---Checkpoint: always.
 ---Raises: TypeError for anything but futures; ValueError for an empty list or
 ---another `return_when`.
 ---@usage local done, pending = asyncio.wait({ a, b }, { timeout = 1 })
@@ -114,9 +103,7 @@ function waiting.wait(list, opts)
   if type(mode) ~= "string" or waiting[mode] ~= mode then
     error(errors.ValueError("Invalid return_when value: " .. base.repr(mode)), 2)
   end
-  local done, pending = split(unique)
-  if already(done, pending, mode) then return done, pending end
-  wait_for_enough(unique, pending, mode, opts.timeout)
+  wait_for_enough(unique, mode, opts.timeout)
   return split(unique)
 end
 
