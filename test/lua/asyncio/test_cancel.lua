@@ -169,6 +169,28 @@ t.test("[AS-CAN-07 D-06] self-cancel, then return without awaiting: cancelled, t
   t.ok(task:cancelled())
 end)
 
+t.test("[AS-CAN-14] self-cancel, then an error without awaiting: the error stays", function()
+  local task = asyncio.create_task(function()
+    asyncio.current_task():cancel()
+    error(anyio.ValueError("stays"))
+  end)
+  t.raises(anyio.ValueError, task.await, task)
+  t.no(task:cancelled())
+end)
+
+t.test("[AS-CAN-05] who waits for one cancelled future is woken in order", function()
+  local log, future = t.log(), asyncio.Future()
+  local function waiter(i)
+    pcall(future.await, future)
+    log(i)
+  end
+  local first = started(waiter, 1)
+  started(waiter, 2)
+  first:cancel()
+  asyncio.sleep(0)
+  t.eq(log.items, {1, 2})
+end)
+
 t.test("[AS-CAN-07 AS-CAN-05] self-cancel, then await a task: that one is cancelled", function()
   local inner = started(asyncio.sleep, 60)
   local task = asyncio.create_task(function()
