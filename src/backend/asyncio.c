@@ -16,8 +16,10 @@ static void as_queued(ar_sched *s, ar_list *batch) {
 }
 
 static ar_cause deliver(const ar_task *t, ar_moment moment) {
-  if (t->must_cancel) return AR_CAUSE_NATIVE;
-  if (moment == AR_MOMENT_PARKED && t->scope->effective) return AR_CAUSE_SCOPE;
+  if (t->must_cancel)
+    return AR_CAUSE_NATIVE;
+  if (moment == AR_MOMENT_PARKED && t->scope->effective)
+    return AR_CAUSE_SCOPE;
   return AR_CAUSE_NONE;
 }
 
@@ -37,7 +39,8 @@ static void main_done(ar_sched *s) {
 }
 
 static void interrupt(ar_sched *s) {
-  if (s->main != NULL) (void)ar_task_request_cancel(s->main);
+  if (s->main != NULL)
+    (void)ar_task_request_cancel(s->main);
 }
 
 const ar_policy ar_policy_asyncio = {

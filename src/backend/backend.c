@@ -19,7 +19,8 @@ static const ar_backend backends[] = {
 
 const ar_backend *ar_backend_find(const char *name) {
   for (size_t i = 0; i < ar_countof(backends); i++)
-    if (strcmp(backends[i].name, name) == 0) return &backends[i];
+    if (strcmp(backends[i].name, name) == 0)
+      return &backends[i];
   return NULL;
 }
 

@@ -22,14 +22,14 @@ ar_err ar_run_open(ar_run *r, const ar_backend *backend, bool fast,
   r->stop = false;
   r->backend = backend;
   err = ar_loop_new(&r->loop);
-  if (err != 0) return err;
+  if (err != 0)
+    return err;
   ar_rand_seed(&rand, ar_rand_entropy());
   if (policy->shifts_clock)
-    offset = ar_time_of_seconds(
-        SHIFT_LEAST + ar_rand_double(&rand) * (SHIFT_MOST - SHIFT_LEAST));
+    offset = ar_time_of_seconds(SHIFT_LEAST + ar_rand_double(&rand) *
+                                                  (SHIFT_MOST - SHIFT_LEAST));
   ar_clock_init_system(&r->clock, offset);
-  ar_sched_init(&r->sched, policy, r->loop,
-                clock != NULL ? clock : &r->clock);
+  ar_sched_init(&r->sched, policy, r->loop, clock != NULL ? clock : &r->clock);
   r->sched.rand = rand;
   r->sched.poll_every = fast ? backend->fast_poll_every : backend->poll_every;
   r->sched.until_poll = r->sched.poll_every;
@@ -55,8 +55,7 @@ ar_run_end ar_run_drive(ar_run *r) {
   ar_run_end end = ar_sched_run(&r->sched, is_over, r);
   /* Whoever made main may drop it now, as long before the run is closed as
    * they like. */
-  if (end == AR_RUN_DONE && !r->winding &&
-      r->sched.main->state == AR_TASK_DONE)
+  if (end == AR_RUN_DONE && !r->winding && r->sched.main->state == AR_TASK_DONE)
     r->sched.main = NULL;
   return end;
 }
@@ -73,7 +72,8 @@ void ar_run_wind_down(ar_run *r) {
 
 unsigned ar_run_close(ar_run *r) {
   unsigned left;
-  if (!r->opened) return 0;
+  if (!r->opened)
+    return 0;
   r->opened = false;
   ar_sched_close(&r->sched);
   left = ar_loop_free(r->loop);

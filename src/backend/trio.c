@@ -22,7 +22,8 @@ static void shuffle(ar_sched *s, ar_list *batch) {
   size_t n = ar_list_length(batch), i = 0;
   ar_job **jobs = ar_mem_alloc(n * sizeof *jobs);
   ar_link *link;
-  if (jobs == NULL) return;
+  if (jobs == NULL)
+    return;
   while ((link = ar_list_pop(batch)) != NULL)
     jobs[i++] = ar_container_of(link, ar_job, ready);
   qsort(jobs, n, sizeof *jobs, by_creation);
@@ -32,12 +33,14 @@ static void shuffle(ar_sched *s, ar_list *batch) {
     jobs[j] = jobs[i - 1];
     jobs[i - 1] = job;
   }
-  for (i = 0; i < n; i++) ar_list_push(batch, &jobs[i]->ready);
+  for (i = 0; i < n; i++)
+    ar_list_push(batch, &jobs[i]->ready);
   ar_mem_free(jobs, n * sizeof *jobs);
 }
 
 static void order(ar_sched *s, ar_list *batch) {
-  if (ar_list_first(batch) == ar_list_last(batch)) return;
+  if (ar_list_first(batch) == ar_list_last(batch))
+    return;
   if (s->seeded != NULL)
     shuffle(s, batch);
   else if ((ar_rand_next(&s->rand) >> 63) != 0)
@@ -45,16 +48,20 @@ static void order(ar_sched *s, ar_list *batch) {
 }
 
 static ar_cause deliver(const ar_task *t, ar_moment moment) {
-  if (moment != AR_MOMENT_PARKED) return AR_CAUSE_NONE;
-  if (t->interrupted) return AR_CAUSE_INTERRUPT;
-  if (t->scope->effective) return AR_CAUSE_SCOPE;
+  if (moment != AR_MOMENT_PARKED)
+    return AR_CAUSE_NONE;
+  if (t->interrupted)
+    return AR_CAUSE_INTERRUPT;
+  if (t->scope->effective)
+    return AR_CAUSE_SCOPE;
   return AR_CAUSE_NONE;
 }
 
 /* An error always has a group to go to, but for main's, which the run
  * raises, and a system task's, which nobody expects. */
 static ar_verdict failed(const ar_task *t, ar_failure failure) {
-  if (!t->system || failure == AR_FAILURE_CANCELLED) return AR_VERDICT_KEEP;
+  if (!t->system || failure == AR_FAILURE_CANCELLED)
+    return AR_VERDICT_KEEP;
   return AR_VERDICT_CRASH;
 }
 
@@ -64,7 +71,8 @@ static void main_done(ar_sched *s) {
 }
 
 static void interrupt(ar_sched *s) {
-  if (s->main != NULL) ar_task_interrupt(s->main);
+  if (s->main != NULL)
+    ar_task_interrupt(s->main);
 }
 
 const ar_policy ar_policy_trio = {

@@ -41,7 +41,8 @@ static ar_abort on_abort(ar_task *t, ar_cause cause) {
 
 /* The group's errors as one object on top of the stack; false if none. */
 static bool push_errors(lua_State *L, ar_lgroup *g, bool *several) {
-  if (g->errors == LUA_NOREF) return false;
+  if (g->errors == LUA_NOREF)
+    return false;
   lua_rawgeti(L, LUA_REGISTRYINDEX, g->errors);
   luaL_unref(L, LUA_REGISTRYINDEX, g->errors);
   g->errors = LUA_NOREF;
@@ -56,7 +57,8 @@ static bool push_errors(lua_State *L, ar_lgroup *g, bool *several) {
 
 /* [-0, +0 or 1] The cancellation that broke the join, if one did. */
 static bool push_broken(lua_State *L, ar_lgroup *g) {
-  if (g->broken == LUA_NOREF) return false;
+  if (g->broken == LUA_NOREF)
+    return false;
   lua_rawgeti(L, LUA_REGISTRYINDEX, g->broken);
   luaL_unref(L, LUA_REGISTRYINDEX, g->broken);
   g->broken = LUA_NOREF;
@@ -69,7 +71,8 @@ static int close_group(lua_State *L, ar_lgroup *g, ar_coro *c, bool failed) {
   bool several = false;
   bool goes_on, has_error = push_errors(L, g, &several);
   bool broken = push_broken(L, g); /* stack: ..., errors?, broken? */
-  if (has_error && broken) lua_pop(L, 1);
+  if (has_error && broken)
+    lua_pop(L, 1);
   g->group.state = AR_GROUP_CLOSED;
   ar_lgroup_close(L, g);
   goes_on = ar_leave(L, &g->group.scope, t, failed || has_error || broken);
@@ -84,7 +87,8 @@ static int close_group(lua_State *L, ar_lgroup *g, ar_coro *c, bool failed) {
     lua_settop(L, 1);
     return 0;
   }
-  if (has_error || broken) return 0; /* swallowed: nothing was returned */
+  if (has_error || broken)
+    return 0; /* swallowed: nothing was returned */
   lua_remove(L, 2);
   lua_remove(L, 1);
   return lua_gettop(L);
@@ -105,7 +109,7 @@ static int join(lua_State *L, ar_lgroup *g, ar_coro *c, bool failed) {
 
 /* The wait is over, or a cancellation broke it. */
 static int joink(lua_State *L, int status, lua_KContext ctx) {
-  ar_lgroup *g = lua_touserdata(L, 1);
+  ar_lgroup *g = ar_check_group(L, 1);
   ar_coro *c = ar_coro_of(g->group.host);
   (void)status;
   g->group.waiting = false;
@@ -121,7 +125,8 @@ static int joink(lua_State *L, int status, lua_KContext ctx) {
     g->breaks = false; /* more of a scope's are not productive */
     ar_scope_cancel(&g->group.scope, AR_SOURCE_NURSERY);
   }
-  if (!ar_group_is_empty(&g->group)) return join(L, g, c, ctx != 0);
+  if (!ar_group_is_empty(&g->group))
+    return join(L, g, c, ctx != 0);
   return close_group(L, g, c, ctx != 0);
 }
 
@@ -135,7 +140,8 @@ static int emptyk(lua_State *L, int status, lua_KContext ctx) {
     luaL_unref(L, LUA_REGISTRYINDEX, g->broken);
     g->broken = luaL_ref(L, LUA_REGISTRYINDEX);
   }
-  if (!ar_group_is_empty(&g->group)) return join(L, g, c, ctx != 0);
+  if (!ar_group_is_empty(&g->group))
+    return join(L, g, c, ctx != 0);
   return close_group(L, g, c, ctx != 0);
 }
 
@@ -158,15 +164,18 @@ static void body_failed(lua_State *L, ar_lgroup *g) {
 static int bodyk(lua_State *L, int status, lua_KContext ctx) {
   ar_lgroup *g = lua_touserdata(L, 1);
   bool failed = status != LUA_OK && status != LUA_YIELD;
-  ar_coro *c = ar_coro_of(g->group.host);
+  ar_task *t = ar_host_running(ar_host_of(L));
+  ar_coro *c = ar_coro_of(t);
   (void)ctx;
-  if (&c->task != ar_host_running(ar_host_of(L)))
+  if (t == NULL || t != g->group.host)
     ar_raise(L, "RuntimeError",
              "Attempted to leave a task group in a different task than it was "
              "entered in");
-  if (failed) body_failed(L, g);
+  if (failed)
+    body_failed(L, g);
   ar_group_join(&g->group);
-  if (!ar_group_is_empty(&g->group)) return join(L, g, c, failed);
+  if (!ar_group_is_empty(&g->group))
+    return join(L, g, c, failed);
   c->schedule_points++;
   ar_task_yield(&c->task);
   return ar_suspend(L, emptyk, failed);
@@ -187,7 +196,8 @@ static int group_call(lua_State *L) {
   if (g->serial != ar_lrun_of(c)->serial)
     ar_raise(L, "RuntimeError", "this task group belongs to another run");
   err = ar_group_open(&g->group, &c->task);
-  if (err != 0) ar_raise_oserror(L, err, "task group");
+  if (err != 0)
+    ar_raise_oserror(L, err, "task group");
   ar_lgroup_open(L, g, 1);
   lua_pushcfunction(L, ar_traceback_handler);
   lua_insert(L, 2);
@@ -198,7 +208,7 @@ static int group_call(lua_State *L) {
 
 /* ---- making one --------------------------------------------------------- */
 
-static ar_lgroup *new_group(lua_State *L, const char *class, ar_coro *c) {
+static ar_lgroup *new_group(lua_State *L, ar_class class, ar_coro *c) {
   ar_lgroup *g = lua_newuserdatauv(L, sizeof *g, 1);
   ar_group_init(&g->group);
   g->host = c->host;
@@ -209,13 +219,14 @@ static ar_lgroup *new_group(lua_State *L, const char *class, ar_coro *c) {
   g->nursery = false;
   g->strict = true;
   g->breaks = c->task.sched->policy->join_breaks;
-  luaL_setmetatable(L, class);
+  ar_class_give(L, class);
   return g;
 }
 
 /* [-0, +n] The new group is on top; its body at `body`. */
 static int start_body(lua_State *L, int body) {
-  if (lua_isnoneornil(L, body)) return 1;
+  if (lua_isnoneornil(L, body))
+    return 1;
   luaL_checktype(L, body, LUA_TFUNCTION);
   lua_pushvalue(L, body);
   lua_replace(L, 2);
@@ -229,7 +240,7 @@ static int create_task_group(lua_State *L) {
   lua_settop(L, 2);
   if (!lua_isnil(L, 1) && !lua_isfunction(L, 1))
     luaL_typeerror(L, 1, "function");
-  (void)new_group(L, "TaskGroup", c);
+  (void)new_group(L, AR_CLASS_GROUP, c);
   return start_body(L, 1);
 }
 
@@ -249,7 +260,7 @@ static int open_nursery(lua_State *L) {
     lua_insert(L, 1); /* the body to its place */
   }
   lua_settop(L, 2);
-  g = new_group(L, "Nursery", c);
+  g = new_group(L, AR_CLASS_NURSERY, c);
   g->nursery = true;
   g->strict = ar_lrun_of(c)->strict;
   if (opts != 0 &&
@@ -268,8 +279,7 @@ static void check_active(lua_State *L, ar_lgroup *g) {
     ar_raise(L, "RuntimeError",
              "This task group is not active; no new tasks can be started.");
   }
-  if (g->host->run == NULL ||
-      g->group.scope.sched != &g->host->run->run.sched)
+  if (g->host->run == NULL || g->group.scope.sched != &g->host->run->run.sched)
     ar_raise(L, "RuntimeError", "this task group belongs to another run");
 }
 
@@ -320,8 +330,10 @@ static int group_started(lua_State *L) {
   ar_lgroup *g = ar_check_group(L, 1);
   ar_coro *c = ar_check_task(L, 2);
   c->starting = false;
-  if (c->task.state == AR_TASK_DONE) return 0;
-  if (g->group.host != NULL) c->parent = g->group.host->job.id;
+  if (c->task.state == AR_TASK_DONE)
+    return 0;
+  if (g->group.host != NULL)
+    c->parent = g->group.host->job.id;
   if (c->task.group != NULL && c->task.group != &g->group) {
     ar_group *old = c->task.group;
     ar_task_move(&c->task, &g->group);
@@ -334,7 +346,8 @@ static int group_started(lua_State *L) {
 static int group_starting(lua_State *L) {
   ar_lgroup *g = ar_check_group(L, 1);
   int by = (int)luaL_checkinteger(L, 2);
-  if (by > 0) check_active(L, g);
+  if (by > 0)
+    check_active(L, g);
   ar_group_starting(&g->group, by);
   return 0;
 }
@@ -353,7 +366,8 @@ static int group_cancel(lua_State *L) {
   ar_lgroup *g = ar_check_group(L, 1);
   (void)luaL_optstring(L, 2, NULL);
   lua_settop(L, 2);
-  if (g->group.scope.cancelled) return 0;
+  if (g->group.scope.cancelled)
+    return 0;
   ar_cancelled_by_script(L, &g->group.scope, 2);
   ar_scope_cancel(&g->group.scope, AR_SOURCE_EXPLICIT);
   return 0;
@@ -375,9 +389,11 @@ static void push_child_tasks(lua_State *L, ar_lgroup *g) {
 static int group_index(lua_State *L) {
   ar_lgroup *g = ar_check_group(L, 1);
   const char *key = lua_tostring(L, 2);
-  if (key == NULL) return 0;
+  if (key == NULL)
+    return 0;
   if (strcmp(key, "cancel_scope") == 0) {
-    if (g->group.state == AR_GROUP_NEW && !g->breaks) return 0; /* trio */
+    if (g->group.state == AR_GROUP_NEW && !g->breaks)
+      return 0; /* trio */
     ar_gscope_push(L, 1, &g->group.scope);
     return 1;
   }
@@ -386,7 +402,8 @@ static int group_index(lua_State *L) {
     return 1;
   }
   if (g->nursery && strcmp(key, "parent_task") == 0) {
-    if (g->group.host == NULL) return 0;
+    if (g->group.host == NULL)
+      return 0;
     ar_coro_push(L, ar_coro_of(g->group.host));
     ar_call_errors(L, "task_face", 1, 1);
     return 1;
@@ -427,43 +444,43 @@ static int group_tostring(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {
-    {"start_soon", group_start_soon},
-    {"create_task", group_create_task},
-    {"cancel", group_cancel},
-    {NULL, NULL}};
+static const luaL_Reg methods[] = {{"start_soon", group_start_soon},
+                                   {"create_task", group_create_task},
+                                   {"cancel", group_cancel},
+                                   {NULL, NULL}};
 
-static const luaL_Reg nursery_methods[] = {
-    {"start_soon", group_start_soon}, {NULL, NULL}};
+static const luaL_Reg nursery_methods[] = {{"start_soon", group_start_soon},
+                                           {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {
-    {"__index", group_index}, {"__call", group_call},
-    {"__close", group_close}, {"__gc", group_gc},
+    {"__index", group_index},       {"__call", group_call},
+    {"__close", group_close},       {"__gc", group_gc},
     {"__tostring", group_tostring}, {NULL, NULL}};
 
-static const luaL_Reg functions[] = {
-    {"create_task_group", create_task_group},
-    {"open_nursery", open_nursery},
-    {"spawn_starting", group_spawn_starting},
-    {"started", group_started},
-    {"starting", group_starting},
-    {"is_cancelled", group_is_cancelled},
-    {"is_nursery", group_is_nursery},
-    {NULL, NULL}};
+static const luaL_Reg functions[] = {{"create_task_group", create_task_group},
+                                     {"open_nursery", open_nursery},
+                                     {"spawn_starting", group_spawn_starting},
+                                     {"started", group_started},
+                                     {"starting", group_starting},
+                                     {"is_cancelled", group_is_cancelled},
+                                     {"is_nursery", group_is_nursery},
+                                     {NULL, NULL}};
 
-static void new_class(lua_State *L, const char *name, const luaL_Reg *own) {
+static void new_class(lua_State *L, const char *name, ar_class class,
+                      const luaL_Reg *own) {
   if (luaL_newmetatable(L, name)) {
     luaL_setfuncs(L, metamethods, 0);
     lua_newtable(L);
     luaL_setfuncs(L, own, 0);
     lua_setfield(L, -2, "methods");
+    ar_class_set(L, class);
   }
   lua_pop(L, 1);
 }
 
 int luaopen_anyrun_group(lua_State *L) {
-  new_class(L, "TaskGroup", methods);
-  new_class(L, "Nursery", nursery_methods);
+  new_class(L, "TaskGroup", AR_CLASS_GROUP, methods);
+  new_class(L, "Nursery", AR_CLASS_NURSERY, nursery_methods);
   luaL_requiref(L, "_anyrun.scope", luaopen_anyrun_scope, 0);
   lua_pop(L, 1);
   ar_coro_transparent(L, create_task_group);

@@ -14,11 +14,14 @@
 
 int ar_handle_push_results(lua_State *L, ar_coro *c, int idx, int n) {
   (void)c;
-  if (n == 0) return 0;
+  if (n == 0)
+    return 0;
   lua_getiuservalue(L, idx, AR_UV_OUTCOME);
-  if (n == 1) return 1;
+  if (n == 1)
+    return 1;
   luaL_checkstack(L, n + 1, "too many results");
-  for (int i = 1; i <= n; i++) lua_rawgeti(L, -i, i);
+  for (int i = 1; i <= n; i++)
+    lua_rawgeti(L, -i, i);
   lua_remove(L, -(n + 1));
   return n;
 }
@@ -49,7 +52,8 @@ static int raise_failure(lua_State *L, ar_coro *c) {
 }
 
 static int give_result(lua_State *L, ar_coro *c) {
-  if (c->outcome != AR_OUTCOME_RETURNED) return raise_failure(L, c);
+  if (c->outcome != AR_OUTCOME_RETURNED)
+    return raise_failure(L, c);
   return ar_handle_push_results(L, c, 1, c->nresults);
 }
 
@@ -99,7 +103,8 @@ static int handle_cancel(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
   (void)luaL_optstring(L, 2, NULL);
   lua_settop(L, 2);
-  if (c->outcome != AR_OUTCOME_PENDING || c->task.own.cancelled) return 0;
+  if (c->outcome != AR_OUTCOME_PENDING || c->task.own.cancelled)
+    return 0;
   ar_cancelled_by_script(L, &c->task.own, 2);
   ar_scope_cancel(&c->task.own, AR_SOURCE_EXPLICIT);
   return 0;
@@ -111,20 +116,16 @@ static int get_exception(lua_State *L, ar_coro *c) {
       if (c->task.own.cancelled)
         ar_raise(L, "TaskCancelled", "the task was cancelled");
       ar_raise(L, "TaskNotFinished", "the task has not finished yet");
-    case AR_OUTCOME_RETURNED:
-      lua_pushnil(L);
-      return 1;
-    case AR_OUTCOME_FAILED:
-      lua_getiuservalue(L, 1, AR_UV_OUTCOME);
-      return 1;
-    case AR_OUTCOME_CANCELLED:
-      return raise_failure(L, c);
+    case AR_OUTCOME_RETURNED: lua_pushnil(L); return 1;
+    case AR_OUTCOME_FAILED: lua_getiuservalue(L, 1, AR_UV_OUTCOME); return 1;
+    case AR_OUTCOME_CANCELLED: return raise_failure(L, c);
   }
   return 0;
 }
 
 static int get_return_value(lua_State *L, ar_coro *c) {
-  if (c->outcome == AR_OUTCOME_PENDING) (void)get_exception(L, c);
+  if (c->outcome == AR_OUTCOME_PENDING)
+    (void)get_exception(L, c);
   (void)give_result(L, c);
   return 1;
 }
@@ -140,9 +141,11 @@ static int get_start_value(lua_State *L) {
 static int handle_index(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
   const char *key = lua_tostring(L, 2);
-  if (key == NULL) return 0;
+  if (key == NULL)
+    return 0;
   lua_settop(L, 2);
-  if (lua_getfield(L, lua_upvalueindex(1), key) != LUA_TNIL) return 1;
+  if (lua_getfield(L, lua_upvalueindex(1), key) != LUA_TNIL)
+    return 1;
   if (strcmp(key, "status") == 0) {
     lua_pushstring(L, status_of(c));
     return 1;
@@ -151,15 +154,19 @@ static int handle_index(lua_State *L) {
     ar_dump_push_name(L, 1);
     return 1;
   }
-  if (strcmp(key, "exception") == 0) return get_exception(L, c);
+  if (strcmp(key, "exception") == 0)
+    return get_exception(L, c);
   if (strcmp(key, "return_value") == 0) {
     lua_settop(L, 1);
-    if (c->outcome == AR_OUTCOME_RETURNED && c->nresults == 0) return 0;
+    if (c->outcome == AR_OUTCOME_RETURNED && c->nresults == 0)
+      return 0;
     return get_return_value(L, c);
   }
-  if (strcmp(key, "start_value") == 0) return get_start_value(L);
+  if (strcmp(key, "start_value") == 0)
+    return get_start_value(L);
   if (strcmp(key, "coro") == 0) {
-    if (c->L == NULL) return 0;
+    if (c->L == NULL)
+      return 0;
     lua_pushthread(c->L);
     lua_xmove(c->L, L, 1);
     return 1;

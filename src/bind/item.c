@@ -56,7 +56,8 @@ static void call(lua_State *L, item *it) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_context);
   lua_getiuservalue(L, self, UV_FN);
   lua_getiuservalue(L, self, UV_ARGS);
-  for (int i = 1; i <= it->nargs; i++) lua_rawgeti(L, self + 3, i);
+  for (int i = 1; i <= it->nargs; i++)
+    lua_rawgeti(L, self + 3, i);
   lua_remove(L, self + 3);
   release(L, it);
   ar_lrun_callback(L, run, it->nargs, "callback");
@@ -145,7 +146,8 @@ int ar_item_timer(lua_State *L, ar_lrun *run, ar_time when, int fn) {
 static int item_cancel(lua_State *L) {
   item *it = luaL_checkudata(L, 1, "CallbackItem");
   it->cancelled = true;
-  if (it->run == NULL) return 0;
+  if (it->run == NULL)
+    return 0;
   withdraw(L, it);
   lua_pushnil(L);
   lua_setiuservalue(L, 1, UV_FN);

@@ -10,18 +10,17 @@
 #include "bind/luax.h"
 #include "bind/runlib.h"
 
-static const luaL_Reg modules[] = {
-    {"_anyrun.errors", luaopen_anyrun_errors},
-    {"_anyrun.run", luaopen_anyrun_run},
-    {"_anyrun.task", luaopen_anyrun_task},
-    {"_anyrun.time", luaopen_anyrun_time},
-    {"_anyrun.scope", luaopen_anyrun_scope},
-    {"_anyrun.group", luaopen_anyrun_group},
-    {"_anyrun.lot", luaopen_anyrun_lot},
+static const luaL_Reg modules[] = {{"_anyrun.errors", luaopen_anyrun_errors},
+                                   {"_anyrun.run", luaopen_anyrun_run},
+                                   {"_anyrun.task", luaopen_anyrun_task},
+                                   {"_anyrun.time", luaopen_anyrun_time},
+                                   {"_anyrun.scope", luaopen_anyrun_scope},
+                                   {"_anyrun.group", luaopen_anyrun_group},
+                                   {"_anyrun.lot", luaopen_anyrun_lot},
 #ifdef AR_DEBUG
-    {"_anyrun.test", luaopen_anyrun_test},
+                                   {"_anyrun.test", luaopen_anyrun_test},
 #endif
-    {NULL, NULL}};
+                                   {NULL, NULL}};
 
 void ar_libs_open(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

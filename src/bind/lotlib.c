@@ -13,7 +13,8 @@
 #define UV_BREAKERS 2 /* list of who broke it; nil while it is whole */
 
 typedef struct {
-  ar_lot lot; /* first */
+  ar_lot lot;      /* first */
+  const void *run; /* identity of the run it was first waited in, or NULL */
 } llot;
 
 static ar_lot *check_lot(lua_State *L, int idx) {
@@ -21,10 +22,23 @@ static ar_lot *check_lot(lua_State *L, int idx) {
   return &l->lot;
 }
 
+/* Waiting binds a lot to the run. */
+static ar_lot *check_lot_of_run(lua_State *L, int idx, ar_coro *c) {
+  llot *l = luaL_checkudata(L, idx, "ParkingLot");
+  if (AR_UNLIKELY(l->run != c->task.sched)) {
+    if (l->run != NULL)
+      ar_raise(L, "RuntimeError", "this %s belongs to another run",
+               l->lot.kind);
+    l->run = c->task.sched;
+  }
+  return &l->lot;
+}
+
 static int lot_new(lua_State *L) {
   const char *kind = luaL_optstring(L, 1, "parking lot");
   llot *l = lua_newuserdatauv(L, sizeof *l, 2);
   ar_lot_init(&l->lot, kind);
+  l->run = NULL;
   luaL_setmetatable(L, "ParkingLot");
   lua_pushstring(L, kind);
   lua_setiuservalue(L, -2, UV_KIND);
@@ -49,20 +63,104 @@ static int parkk(lua_State *L, int status, lua_KContext ctx) {
   ar_coro *c = ar_coro_of(ar_host_running(ar_host_of(L)));
   (void)status;
   (void)ctx;
-  if (c->task.woken == AR_EPIPE) check_whole(L);
+  if (c->task.woken == AR_EPIPE)
+    check_whole(L);
   (void)ar_coro_resumed(L);
   return 0;
 }
 
 static int lot_park(lua_State *L) {
-  ar_lot *lot = check_lot(L, 1);
   ar_coro *c = ar_coro_check(L);
+  ar_lot *lot = check_lot_of_run(L, 1, c);
   lua_settop(L, 1);
   check_whole(L);
   c->cancel_points++;
   c->schedule_points++;
   ar_lot_park(lot, &c->place, ar_abort_place);
   return ar_suspend(L, parkk, 0);
+}
+
+/* A wait nothing can undo. A scope's cancellation is a state, and will be
+ * seen by the next wait; what comes but once is kept for this wait's end. */
+static ar_abort abort_never(ar_task *t, ar_cause cause) {
+  if (cause != AR_CAUSE_SCOPE)
+    ar_coro_of(t)->place.refused |= (unsigned char)cause;
+  return AR_ABORT_LATER;
+}
+
+/* A wait that can be undone until it was moved to another lot. */
+static ar_abort abort_unless_moved(ar_task *t, ar_cause cause) {
+  if (ar_coro_of(t)->place.moved)
+    return abort_never(t, cause);
+  return ar_abort_place(t, cause);
+}
+
+static int waitk(lua_State *L, int status, lua_KContext ctx) {
+  ar_coro *c = ar_coro_of(ar_host_running(ar_host_of(L)));
+  ar_cause cause = AR_CAUSE_NONE;
+  (void)status;
+  (void)ctx;
+  if (c->task.woken == AR_EPIPE)
+    check_whole(L);
+  if (c->task.woken == AR_ECANCELED)
+    cause = c->task.cause;
+  else if ((c->place.refused & AR_CAUSE_NATIVE) != 0)
+    cause = AR_CAUSE_NATIVE;
+  else if (c->place.refused != 0)
+    cause = AR_CAUSE_INTERRUPT;
+  if (AR_LIKELY(cause == AR_CAUSE_NONE))
+    return 0;
+  ar_coro_push_cancellation(L, c, cause);
+  return 1;
+}
+
+/* wait(lot, how) -> nil, or the cancellation error that is to be raised. The
+ * task may have been woken all the same: on asyncio a native request takes
+ * the result away, or `how` made the wait go on; the caller looks at what it
+ * was woken for, gives it back or keeps it, and raises the error.
+ * how: nil; "moved": not undone once it was moved; "shielded": never. */
+static int lot_wait(lua_State *L) {
+  static const char *const ways[] = {"", "moved", "shielded", NULL};
+  static ar_abort_fn *const aborts[] = {ar_abort_place, abort_unless_moved,
+                                        abort_never};
+  ar_coro *c = ar_coro_check(L);
+  ar_lot *lot = check_lot_of_run(L, 1, c);
+  int way = luaL_checkoption(L, 2, "", ways);
+  lua_settop(L, 1);
+  check_whole(L);
+  c->cancel_points++;
+  c->schedule_points++;
+  ar_lot_park(lot, &c->place, aborts[way]);
+  return ar_suspend(L, waitk, 0);
+}
+
+/* wake(lot, n=1) -> how many */
+static int lot_wake(lua_State *L) {
+  ar_lot *lot = check_lot(L, 1);
+  lua_Number n = luaL_optnumber(L, 2, 1);
+  lua_pushinteger(
+      L, (lua_Integer)ar_lot_unpark(lot, n >= 1e15 ? SIZE_MAX : (size_t)n, 0));
+  return 1;
+}
+
+/* wake_one(lot) -> the task, or nil when nobody waits */
+static int lot_wake_one(lua_State *L) {
+  ar_lot *lot = check_lot(L, 1);
+  ar_link *first = ar_list_first(&lot->places);
+  if (first == NULL)
+    return 0;
+  ar_coro_push(L, ar_coro_of(ar_container_of(first, ar_place, link)->task));
+  (void)ar_lot_unpark(lot, 1, 0);
+  return 1;
+}
+
+/* first(lot) -> the task that would be woken next, or nil */
+static int lot_first(lua_State *L) {
+  ar_link *first = ar_list_first(&check_lot(L, 1)->places);
+  if (first == NULL)
+    return 0;
+  ar_coro_push(L, ar_coro_of(ar_container_of(first, ar_place, link)->task));
+  return 1;
 }
 
 /* How many: an integer, or infinity. */
@@ -81,7 +179,8 @@ static int unpark(lua_State *L, size_t n) {
   while (n-- > 0) {
     ar_link *first = ar_list_first(&lot->places);
     ar_place *p;
-    if (first == NULL) break;
+    if (first == NULL)
+      break;
     p = ar_container_of(first, ar_place, link);
     ar_coro_push(L, ar_coro_of(p->task));
     lua_rawseti(L, -2, ++woken);
@@ -100,13 +199,15 @@ static int lot_unpark_all(lua_State *L) {
 
 static int lot_repark(lua_State *L) {
   ar_lot *lot = check_lot(L, 1), *to = check_lot(L, 2);
-  if (lot != to) (void)ar_lot_repark(lot, to, check_count(L, 3));
+  if (lot != to)
+    (void)ar_lot_repark(lot, to, check_count(L, 3));
   return 0;
 }
 
 static int lot_repark_all(lua_State *L) {
   ar_lot *lot = check_lot(L, 1), *to = check_lot(L, 2);
-  if (lot != to) (void)ar_lot_repark(lot, to, SIZE_MAX);
+  if (lot != to)
+    (void)ar_lot_repark(lot, to, SIZE_MAX);
   return 0;
 }
 
@@ -128,7 +229,8 @@ static int lot_break(lua_State *L) {
 
 static int lot_broken_by(lua_State *L) {
   (void)check_lot(L, 1);
-  if (lua_getiuservalue(L, 1, UV_BREAKERS) == LUA_TNIL) lua_newtable(L);
+  if (lua_getiuservalue(L, 1, UV_BREAKERS) == LUA_TNIL)
+    lua_newtable(L);
   return 1;
 }
 
@@ -149,17 +251,26 @@ static int lot_len(lua_State *L) {
  * that it was moved to: it stays parked, and in no lot. */
 static int lot_gc(lua_State *L) {
   llot *l = lua_touserdata(L, 1);
-  while (ar_lot_take(&l->lot) != NULL) continue;
+  while (ar_lot_take(&l->lot) != NULL)
+    continue;
   return 0;
 }
 
-static const luaL_Reg methods[] = {
-    {"park", lot_park},           {"unpark", lot_unpark},
-    {"unpark_all", lot_unpark_all}, {"repark", lot_repark},
-    {"repark_all", lot_repark_all}, {"break_lot", lot_break},
-    {"broken_by", lot_broken_by}, {"statistics", lot_statistics},
-    {"__len", lot_len},           {"__gc", lot_gc},
-    {NULL, NULL}};
+static const luaL_Reg methods[] = {{"park", lot_park},
+                                   {"wait", lot_wait},
+                                   {"wake", lot_wake},
+                                   {"wake_one", lot_wake_one},
+                                   {"first", lot_first},
+                                   {"unpark", lot_unpark},
+                                   {"unpark_all", lot_unpark_all},
+                                   {"repark", lot_repark},
+                                   {"repark_all", lot_repark_all},
+                                   {"break_lot", lot_break},
+                                   {"broken_by", lot_broken_by},
+                                   {"statistics", lot_statistics},
+                                   {"__len", lot_len},
+                                   {"__gc", lot_gc},
+                                   {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"new", lot_new}, {NULL, NULL}};
 

@@ -19,18 +19,28 @@ void ar_class_open(lua_State *L, const char *name) {
 
 lua_Number ar_check_seconds(lua_State *L, int idx) {
   lua_Number s = luaL_checknumber(L, idx);
-  if (isnan(s)) ar_raise(L, "ValueError", "a time must not be NaN");
+  if (isnan(s))
+    ar_raise(L, "ValueError", "a time must not be NaN");
   return s;
 }
 
 ar_coro *ar_check_task(lua_State *L, int idx) {
-  return luaL_checkudata(L, idx, "TaskHandle");
+  ar_coro *c = ar_class_test(L, idx, AR_CLASS_TASK);
+  if (AR_UNLIKELY(c == NULL)) {
+    luaL_typeerror(L, idx, "TaskHandle");
+    AR_UNREACHABLE();
+  }
+  return c;
 }
 
 ar_lgroup *ar_check_group(lua_State *L, int idx) {
-  ar_lgroup *g = luaL_testudata(L, idx, "TaskGroup");
-  if (g == NULL) g = luaL_testudata(L, idx, "Nursery");
-  if (g == NULL) luaL_typeerror(L, idx, "TaskGroup");
+  ar_lgroup *g = ar_class_test(L, idx, AR_CLASS_GROUP);
+  if (g == NULL)
+    g = ar_class_test(L, idx, AR_CLASS_NURSERY);
+  if (AR_UNLIKELY(g == NULL)) {
+    luaL_typeerror(L, idx, "TaskGroup");
+    AR_UNREACHABLE();
+  }
   return g;
 }
 
@@ -39,7 +49,8 @@ static void push_names(lua_State *L, const char *const *known) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   for (size_t i = 0; known[i] != NULL; i++) {
-    if (i > 0) luaL_addstring(&b, ", ");
+    if (i > 0)
+      luaL_addstring(&b, ", ");
     luaL_addstring(&b, known[i]);
   }
   luaL_pushresult(&b);
@@ -47,7 +58,8 @@ static void push_names(lua_State *L, const char *const *known) {
 
 static bool is_known(const char *name, const char *const *known) {
   for (; *known != NULL; known++)
-    if (strcmp(name, *known) == 0) return true;
+    if (strcmp(name, *known) == 0)
+      return true;
   return false;
 }
 
@@ -67,8 +79,10 @@ void ar_check_options(lua_State *L, int idx, const char *fname,
 }
 
 static bool is_callable(lua_State *L, int idx) {
-  if (lua_isfunction(L, idx)) return true;
-  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL) return false;
+  if (lua_isfunction(L, idx))
+    return true;
+  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL)
+    return false;
   lua_pop(L, 1);
   return true;
 }
@@ -93,7 +107,8 @@ static void check_spec_keys(lua_State *L, int idx, const char *fname) {
 
 ar_spec ar_check_spec(lua_State *L, int idx, const char *fname) {
   ar_spec spec = {idx, 0};
-  if (AR_LIKELY(lua_isfunction(L, idx)) || is_callable(L, idx)) return spec;
+  if (AR_LIKELY(lua_isfunction(L, idx)) || is_callable(L, idx))
+    return spec;
   if (!lua_istable(L, idx))
     ar_raise(L, "TypeError",
              "bad argument #%d to '%s' (function or task spec expected, got "
@@ -113,7 +128,8 @@ ar_spec ar_check_spec(lua_State *L, int idx, const char *fname) {
 
 void ar_apply_spec(lua_State *L, const ar_spec *spec) {
   int self = lua_gettop(L);
-  if (spec->table == 0) return;
+  if (spec->table == 0)
+    return;
   if (lua_getfield(L, spec->table, "name") != LUA_TNIL) {
     luaL_tolstring(L, -1, NULL);
     ar_coro_set_extra(L, self, "name");
@@ -168,14 +184,41 @@ void ar_inherit_context(lua_State *L, ar_coro *c) {
 
 ar_lrun *ar_check_run(lua_State *L) {
   ar_host *host = ar_host_of(L);
-  if (host->run == NULL) (void)ar_coro_current(L);
+  if (host->run == NULL)
+    (void)ar_coro_current(L);
   return host->run;
 }
 
 void ar_note_spawn(lua_State *L, ar_coro *c) {
   lua_Debug ar;
-  if (!lua_getstack(L, 1, &ar)) return;
+  if (!lua_getstack(L, 1, &ar))
+    return;
   lua_getinfo(L, "lf", &ar);
   c->spawn_line = ar.currentline;
   lua_setiuservalue(L, -2, AR_UV_SPAWNER);
+}
+
+bool ar_check_flag(lua_State *L, int opts, const char *fname, const char *key) {
+  bool flag;
+  lua_getfield(L, opts, key);
+  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+    ar_raise(L, "TypeError", "option '%s' of '%s' must be a boolean, not %s",
+             key, fname, luaL_typename(L, -1));
+  flag = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return flag;
+}
+
+int ar_find_body(lua_State *L, int at, int *body) {
+  int opts = 0;
+  *body = 0;
+  if (lua_istable(L, at))
+    opts = at++;
+  else if (lua_isnil(L, at))
+    at++;
+  if (lua_isfunction(L, at))
+    *body = at;
+  else if (!lua_isnone(L, at) && !lua_isnil(L, at))
+    luaL_typeerror(L, at, opts != 0 ? "function" : "table or function");
+  return opts;
 }

@@ -39,6 +39,14 @@ void ar_apply_spec(lua_State *L, const ar_spec *spec);
 void ar_check_options(lua_State *L, int idx, const char *fname,
                       const char *const *known);
 
+/* [-0, +0] An option that must be a boolean; absent is false. */
+bool ar_check_flag(lua_State *L, int opts, const char *fname, const char *key);
+
+/* [-0, +0] The options table and the body function from stack place `at` on,
+ * both optional: returns the place of the options and sets *body, 0 for what
+ * is absent. */
+int ar_find_body(lua_State *L, int at, int *body);
+
 /* [-0, +0] The new task on top of the stack takes the context's variables of
  * whoever is running. */
 void ar_inherit_context(lua_State *L, ar_coro *c);

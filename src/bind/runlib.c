@@ -57,8 +57,9 @@ static void name_main(lua_State *L, int self, int opts) {
 static int raise_driving(lua_State *L, ar_lrun *run) {
   ar_lrun_abandon(L, run);
   if (!run->run.backend->policy->counts && !lua_isstring(L, -1)) {
-    lua_pushboolean(L, 1);
-    ar_call_errors(L, "internal_error", 2, 1);
+    ar_push_error(L, "TrioInternalError", "the scheduler failed");
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "cause");
   }
   ar_rethrow(L);
 }
@@ -74,7 +75,8 @@ static int run_run(lua_State *L) {
   lua_insert(L, 2); /* stack: opts, run, main, args... */
   name_main(L, 2, 1);
   status = ar_lrun_main(L, 2, nargs);
-  if (status != LUA_OK) return raise_driving(L, run);
+  if (status != LUA_OK)
+    return raise_driving(L, run);
   ar_lrun_close(L, 2);
   return ar_lrun_results(L, 2);
 }
@@ -92,7 +94,8 @@ static int run_main(lua_State *L) {
   luaL_checkany(L, 2);
   ar_lrun_refuse_nested(L);
   status = ar_lrun_main(L, 1, lua_gettop(L) - 2);
-  if (status != LUA_OK) return raise_driving(L, run);
+  if (status != LUA_OK)
+    return raise_driving(L, run);
   lua_getiuservalue(L, 1, AR_RUN_ERROR);
   if (!lua_isnil(L, -1)) {
     lua_pushnil(L);
@@ -106,7 +109,8 @@ static int run_main(lua_State *L) {
 
 static int run_close(lua_State *L) {
   (void)check_run(L, 1);
-  if (((ar_lrun *)lua_touserdata(L, 1))->open) ar_lrun_refuse_nested(L);
+  if (((ar_lrun *)lua_touserdata(L, 1))->open)
+    ar_lrun_refuse_nested(L);
   lua_settop(L, 1);
   ar_lrun_close(L, 1);
   return 0;
@@ -115,7 +119,8 @@ static int run_close(lua_State *L) {
 static int run_gc(lua_State *L) {
   ar_lrun *run = lua_touserdata(L, 1);
   /* An open run that nobody has any more: the loop goes, the tasks with it. */
-  if (run->open) ar_lrun_abandon_quietly(L, run);
+  if (run->open)
+    ar_lrun_abandon_quietly(L, run);
   return 0;
 }
 
@@ -135,8 +140,10 @@ static int run_own_vars(lua_State *L) {
 static int own_call_soon(lua_State *L) {
   ar_lrun *run = check_run(L, 1);
   luaL_checkany(L, 2);
-  if (!run->open) ar_raise(L, "RuntimeError", "Event loop is closed");
-  if (lua_isnone(L, 3)) lua_pushnil(L);
+  if (!run->open)
+    ar_raise(L, "RuntimeError", "Event loop is closed");
+  if (lua_isnone(L, 3))
+    lua_pushnil(L);
   return ar_item_soon(L, run, 2, 3, lua_gettop(L) - 3);
 }
 
@@ -144,7 +151,8 @@ static int own_timer(lua_State *L) {
   ar_lrun *run = check_run(L, 1);
   lua_Number when = ar_check_seconds(L, 2);
   luaL_checkany(L, 3);
-  if (!run->open) ar_raise(L, "RuntimeError", "Event loop is closed");
+  if (!run->open)
+    ar_raise(L, "RuntimeError", "Event loop is closed");
   return ar_item_timer(L, run, ar_time_of_seconds(when), 3);
 }
 
@@ -158,7 +166,8 @@ static int own_now(lua_State *L) {
 
 static bool in_finalizer(lua_State *L) {
   lua_Debug ar;
-  if (lua_isyieldable(L)) return false;
+  if (lua_isyieldable(L))
+    return false;
   for (int level = 0; lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "n", &ar);
     if (ar.namewhat[0] == 'm' && ar.name != NULL && ar.name[2] == 'g' &&
@@ -172,9 +181,11 @@ static bool in_finalizer(lua_State *L) {
 static int run_backend(lua_State *L) {
   ar_host *host = ar_host_of(L);
   ar_lrun *run = host->run;
-  if (in_finalizer(L)) return 0;
+  if (in_finalizer(L))
+    return 0;
   if (run == NULL) {
-    if (!host->in_script || host->hop == NULL) return 0;
+    if (!host->in_script || host->hop == NULL)
+      return 0;
     lua_pushstring(L, host->backend); /* the run the script would begin */
     return 1;
   }
@@ -186,7 +197,8 @@ static int run_backend(lua_State *L) {
 
 static int run_active(lua_State *L) {
   ar_lrun *run = ar_host_of(L)->run;
-  if (run == NULL) return 0;
+  if (run == NULL)
+    return 0;
   lua_pushstring(L, run->run.backend->name);
   return 1;
 }
@@ -217,7 +229,8 @@ static int run_current(lua_State *L) {
 static int run_call_soon(lua_State *L) {
   ar_lrun *run = ar_check_run(L);
   luaL_checkany(L, 1);
-  if (lua_isnone(L, 2)) lua_pushnil(L);
+  if (lua_isnone(L, 2))
+    lua_pushnil(L);
   return ar_item_soon(L, run, 1, 2, lua_gettop(L) - 2);
 }
 
@@ -339,7 +352,8 @@ static int run_remove_instrument(lua_State *L) {
 /* The clock was moved by hand: who waits must look again. */
 static int run_clock_changed(lua_State *L) {
   ar_lrun *run = ar_host_of(L)->run;
-  if (run != NULL) ar_loop_wake(run->run.loop);
+  if (run != NULL)
+    ar_loop_wake(run->run.loop);
   return 0;
 }
 
@@ -395,12 +409,15 @@ static const luaL_Reg functions[] = {
     {"refuse_nested", run_refuse_nested},
     {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
-    {"run", run_main},        {"close", run_close},
-    {"stop", run_stop_main},  {"vars", run_own_vars},
-    {"call_soon", own_call_soon}, {"timer", own_timer},
-    {"now", own_now},         {"__gc", run_gc},
-    {NULL, NULL}};
+static const luaL_Reg methods[] = {{"run", run_main},
+                                   {"close", run_close},
+                                   {"stop", run_stop_main},
+                                   {"vars", run_own_vars},
+                                   {"call_soon", own_call_soon},
+                                   {"timer", own_timer},
+                                   {"now", own_now},
+                                   {"__gc", run_gc},
+                                   {NULL, NULL}};
 
 void ar_run_class_open(lua_State *L) {
   luaL_getmetatable(L, "Run");

@@ -25,7 +25,7 @@
 #define UV_GROUP 3  /* the group it is the scope of */
 
 typedef struct {
-  ar_scope *scope;   /* its own, or borrowed from the group in UV_GROUP */
+  ar_scope *scope; /* its own, or borrowed from the group in UV_GROUP */
   ar_scope own;
   uint64_t serial;   /* of the run it belongs to; 0: to none yet */
   bool fails;        /* raises when its deadline ended it */
@@ -36,7 +36,12 @@ typedef struct {
 } lscope;
 
 static lscope *check_scope(lua_State *L, int idx) {
-  return luaL_checkudata(L, idx, "CancelScope");
+  lscope *s = ar_class_test(L, idx, AR_CLASS_SCOPE);
+  if (AR_UNLIKELY(s == NULL)) {
+    luaL_typeerror(L, idx, "CancelScope");
+    AR_UNREACHABLE();
+  }
+  return s;
 }
 
 /* ---- the body ----------------------------------------------------------- */
@@ -67,10 +72,12 @@ static int bodyk(lua_State *L, int status, lua_KContext ctx) {
     ar_raise(L, "RuntimeError",
              "Attempted to exit a cancel scope in a different task than it "
              "was entered in");
-  if (ar_leave(L, s->scope, t, failed)) ar_rethrow(L);
+  if (ar_leave(L, s->scope, t, failed))
+    ar_rethrow(L);
   if (failed) { /* its own cancellation: the scope alone is returned */
     lua_settop(L, 1);
-    if (is_timeout(s)) return raise_timeout(L);
+    if (is_timeout(s))
+      return raise_timeout(L);
     return 1;
   }
   lua_remove(L, 2);
@@ -83,16 +90,17 @@ static void enter(lua_State *L, lscope *s, ar_coro *c) {
       (s->used && c->task.sched->policy->asks_clock))
     ar_raise(L, "RuntimeError",
              "Each CancelScope may only be used for a single 'with' block");
-  if (s->serial == 0) s->serial = ar_lrun_of(c)->serial;
+  if (s->serial == 0)
+    s->serial = ar_lrun_of(c)->serial;
   if (s->serial != ar_lrun_of(c)->serial)
     ar_raise(L, "RuntimeError", "this cancel scope belongs to another run");
   if (s->relative) {
     s->relative = false;
-    s->scope->deadline =
-        ar_time_add(ar_sched_now(c->task.sched), s->delay);
+    s->scope->deadline = ar_time_add(ar_sched_now(c->task.sched), s->delay);
   }
   err = ar_scope_enter(s->scope, &c->task);
-  if (err != 0) ar_raise_oserror(L, err, "cancel scope");
+  if (err != 0)
+    ar_raise_oserror(L, err, "cancel scope");
   s->used = true;
   s->scope->caught = false;
 }
@@ -125,29 +133,17 @@ static lscope *new_scope(lua_State *L) {
   s->relative = false;
   s->used = false;
   s->delay = AR_TIME_MAX;
-  luaL_setmetatable(L, "CancelScope");
+  ar_class_give(L, AR_CLASS_SCOPE);
   return s;
-}
-
-/* An option that must be a boolean. */
-static bool check_flag(lua_State *L, int opts, const char *fname,
-                       const char *key) {
-  bool flag;
-  lua_getfield(L, opts, key);
-  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
-    ar_raise(L, "TypeError", "option '%s' of '%s' must be a boolean, not %s",
-             key, fname, luaL_typename(L, -1));
-  flag = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return flag;
 }
 
 /* The options at `opts` (0: none) into the scope on top of the stack. */
 static void take_options(lua_State *L, lscope *s, int opts, const char *fname,
                          const char *const *known) {
-  if (opts == 0) return;
+  if (opts == 0)
+    return;
   ar_check_options(L, opts, fname, known);
-  s->scope->shield = check_flag(L, opts, fname, "shield");
+  s->scope->shield = ar_check_flag(L, opts, fname, "shield");
   if (lua_getfield(L, opts, "reason") != LUA_TNIL) {
     luaL_tolstring(L, -1, NULL);
     lua_setiuservalue(L, -3, UV_REASON);
@@ -155,23 +151,10 @@ static void take_options(lua_State *L, lscope *s, int opts, const char *fname,
   lua_pop(L, 1);
 }
 
-/* The optional options table and body from stack place `at` on: returns the
- * place of the options, 0 if there are none, and removes nothing. */
-static int find_options(lua_State *L, int at, int *body) {
-  int opts = 0;
-  *body = 0;
-  if (lua_istable(L, at)) opts = at++;
-  else if (lua_isnil(L, at)) at++;
-  if (lua_isfunction(L, at))
-    *body = at;
-  else if (!lua_isnone(L, at) && !lua_isnil(L, at))
-    luaL_typeerror(L, at, opts != 0 ? "function" : "table or function");
-  return opts;
-}
-
 /* The scope on top of the stack is complete: run the body, if there is one. */
 static int start(lua_State *L, int body) {
-  if (body == 0) return 1;
+  if (body == 0)
+    return 1;
   lua_pushvalue(L, body);
   lua_replace(L, 2);
   lua_replace(L, 1);
@@ -188,9 +171,12 @@ static const char *const fail_options[] = {"reason", "shield", NULL};
 static bool get_time(lua_State *L, int opts, const char *key, ar_time *out) {
   bool given = lua_getfield(L, opts, key) != LUA_TNIL;
   if (given && lua_type(L, -1) != LUA_TNUMBER)
-    ar_raise(L, "TypeError", "option '%s' of 'CancelScope' must be a number, "
-             "not %s", key, luaL_typename(L, -1));
-  if (given) *out = ar_time_of_seconds(ar_check_seconds(L, -1));
+    ar_raise(L, "TypeError",
+             "option '%s' of 'CancelScope' must be a number, "
+             "not %s",
+             key, luaL_typename(L, -1));
+  if (given)
+    *out = ar_time_of_seconds(ar_check_seconds(L, -1));
   lua_pop(L, 1);
   return given;
 }
@@ -200,12 +186,13 @@ static int scope_new(lua_State *L) {
   lscope *s;
   ar_time t;
   ar_coro *c = ar_coro_current(L);
-  opts = find_options(L, 1, &body);
+  opts = ar_find_body(L, 1, &body);
   lua_settop(L, 2);
   s = new_scope(L);
   s->serial = ar_lrun_of(c)->serial;
   take_options(L, s, opts, "CancelScope", scope_options);
-  if (opts != 0 && get_time(L, opts, "deadline", &t)) s->scope->deadline = t;
+  if (opts != 0 && get_time(L, opts, "deadline", &t))
+    s->scope->deadline = t;
   if (opts != 0 && get_time(L, opts, "relative_deadline", &t)) {
     if (s->scope->deadline != AR_TIME_MAX)
       ar_raise(L, "ValueError",
@@ -222,24 +209,26 @@ static int with_deadline(lua_State *L, const char *fname, bool after,
                          bool fails) {
   int body, opts;
   lscope *s;
-  ar_coro *c = NULL;
+  uint64_t serial = 0;
   ar_time when = AR_TIME_MAX;
-  bool forever = lua_isnoneornil(L, 1);
-  if (!forever) when = ar_time_of_seconds(ar_check_seconds(L, 1));
-  /* fail_after's clock starts on entering; so may the object be made
-   * anywhere. */
-  if (!fails) c = ar_coro_current(L);
-  opts = find_options(L, 2, &body);
+  bool counts = after && !lua_isnoneornil(L, 1);
+  if (!lua_isnoneornil(L, 1))
+    when = ar_time_of_seconds(ar_check_seconds(L, 1));
+  if (!fails) {
+    ar_lrun *run = ar_lrun_of(ar_coro_current(L));
+    serial = run->serial;
+    if (counts)
+      when = ar_time_add(ar_sched_now(&run->run.sched), when);
+  }
+  opts = ar_find_body(L, 2, &body);
   lua_settop(L, 3);
   s = new_scope(L);
   take_options(L, s, opts, fname, fails ? fail_options : timeout_options);
   s->fails = fails;
-  if (c != NULL) s->serial = ar_lrun_of(c)->serial;
-  if (after && !forever && fails) {
+  s->serial = serial;
+  if (counts && fails) { /* its clock starts on entering */
     s->relative = when != AR_TIME_MAX;
     s->delay = when;
-  } else if (after && !forever) {
-    s->scope->deadline = ar_time_add(ar_sched_now(c->task.sched), when);
   } else {
     s->scope->deadline = when;
   }
@@ -278,8 +267,10 @@ static int scope_fails(lua_State *L) {
 /* Reading a scope's state on trio looks at the clock. */
 static void look_at_clock(lscope *s) {
   ar_scope *scope = s->scope;
-  if (scope->cancelled || !scope->entered) return;
-  if (!scope->sched->policy->asks_clock) return;
+  if (scope->cancelled || !scope->entered)
+    return;
+  if (!scope->sched->policy->asks_clock)
+    return;
   if (scope->deadline != AR_TIME_MAX &&
       scope->deadline <= ar_sched_now(scope->sched))
     ar_scope_cancel(scope, AR_SOURCE_DEADLINE);
@@ -289,7 +280,8 @@ static int scope_cancel(lua_State *L) {
   lscope *s = check_scope(L, 1);
   (void)luaL_optstring(L, 2, NULL);
   lua_settop(L, 2);
-  if (s->scope->cancelled) return 0;
+  if (s->scope->cancelled)
+    return 0;
   ar_cancelled_by_script(L, s->scope, 2);
   ar_scope_cancel(s->scope, AR_SOURCE_EXPLICIT);
   return 0;
@@ -327,7 +319,8 @@ static void push_relative(lua_State *L, lscope *s) {
 static int scope_index(lua_State *L) {
   lscope *s = check_scope(L, 1);
   const char *key = lua_tostring(L, 2);
-  if (key == NULL) return 0;
+  if (key == NULL)
+    return 0;
   if (strcmp(key, "cancelled_caught") == 0) {
     lua_pushboolean(L, s->scope->caught);
   } else if (strcmp(key, "cancel_called") == 0) {
@@ -356,7 +349,8 @@ static void set_deadline(lua_State *L, lscope *s, ar_time when) {
   ar_err err;
   s->relative = false;
   err = ar_scope_set_deadline(s->scope, when);
-  if (err != 0) ar_raise_oserror(L, err, "deadline");
+  if (err != 0)
+    ar_raise_oserror(L, err, "deadline");
   /* asyncio cancels within the assignment; trio looks later. */
   if (s->scope->entered && !s->scope->sched->policy->asks_clock &&
       when != AR_TIME_MAX && when <= ar_sched_now(s->scope->sched))
@@ -394,7 +388,8 @@ static int scope_newindex(lua_State *L) {
   } else {
     ar_raise(L, "RuntimeError",
              "a CancelScope has no field '%s' that can be set (known: "
-             "deadline, relative_deadline, shield)", key);
+             "deadline, relative_deadline, shield)",
+             key);
   }
   return 0;
 }
@@ -402,8 +397,8 @@ static int scope_newindex(lua_State *L) {
 static int scope_tostring(lua_State *L) {
   lscope *s = check_scope(L, 1);
   const char *state = s->scope->entered ? "active"
-                      : s->used        ? "exited"
-                                       : "unbound";
+                      : s->used         ? "exited"
+                                        : "unbound";
   if (s->scope->cancelled) {
     lua_pushfstring(L, "<CancelScope at %p, %s, cancelled>", (void *)s, state);
   } else if (s->scope->deadline == AR_TIME_MAX || s->scope->sched == NULL) {
@@ -432,7 +427,8 @@ static int scope_close(lua_State *L) {
 static int scope_gc(lua_State *L) {
   lscope *s = lua_touserdata(L, 1);
   /* Entered, and garbage: its body's coroutine was dropped in the middle. */
-  if (s->own.entered) ar_scope_exit(&s->own);
+  if (s->own.entered)
+    ar_scope_exit(&s->own);
   ar_cancelled_forget(L, &s->own);
   return 0;
 }
@@ -454,15 +450,18 @@ static const luaL_Reg functions[] = {
     {"current_effective_deadline", effective_deadline},
     {NULL, NULL}};
 
-static const luaL_Reg metamethods[] = {
-    {"__index", scope_index},       {"__newindex", scope_newindex},
-    {"__call", scope_call},         {"__close", scope_close},
-    {"__tostring", scope_tostring}, {"__gc", scope_gc},
-    {NULL, NULL}};
+static const luaL_Reg metamethods[] = {{"__index", scope_index},
+                                       {"__newindex", scope_newindex},
+                                       {"__call", scope_call},
+                                       {"__close", scope_close},
+                                       {"__tostring", scope_tostring},
+                                       {"__gc", scope_gc},
+                                       {NULL, NULL}};
 
 void ar_gscope_push(lua_State *L, int group, ar_scope *scope) {
   lscope *s;
-  if (lua_getiuservalue(L, group, 1) != LUA_TNIL) return;
+  if (lua_getiuservalue(L, group, 1) != LUA_TNIL)
+    return;
   lua_pop(L, 1);
   s = new_scope(L);
   s->scope = scope;
@@ -480,6 +479,7 @@ int luaopen_anyrun_scope(lua_State *L) {
     lua_pushcfunction(L, scope_cancel);
     lua_setfield(L, -2, "cancel");
     lua_setfield(L, -2, "methods");
+    ar_class_set(L, AR_CLASS_SCOPE);
     ar_coro_transparent(L, scope_call);
     ar_coro_transparent(L, scope_new);
     ar_coro_transparent(L, move_on_after);

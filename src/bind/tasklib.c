@@ -26,7 +26,8 @@ static int task_check(lua_State *L) {
 
 static int task_running(lua_State *L) {
   ar_task *t = ar_host_running(ar_host_of(L));
-  if (t == NULL) return 0;
+  if (t == NULL)
+    return 0;
   ar_coro_push(L, ar_coro_of(t));
   return 1;
 }
@@ -64,7 +65,8 @@ static int task_set_name(lua_State *L) {
 static int task_parent_id(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
   /* trio's main task is a child of its init task, which is not ours. */
-  if (c->parent == 0 && c->task.sched->policy->counts) return 0;
+  if (c->parent == 0 && c->task.sched->policy->counts)
+    return 0;
   lua_pushinteger(L, (lua_Integer)c->parent);
   return 1;
 }
@@ -76,7 +78,8 @@ static int task_state(lua_State *L) {
 
 static int task_waits_for(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
-  if (c->task.state != AR_TASK_PARKED) return 0;
+  if (c->task.state != AR_TASK_PARKED)
+    return 0;
   lua_pushstring(L, c->task.wait.kind);
   return 1;
 }
@@ -115,7 +118,8 @@ static int task_points(lua_State *L) {
 
 static int task_coroutine(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
-  if (c->L == NULL) return 0;
+  if (c->L == NULL)
+    return 0;
   lua_pushthread(c->L);
   lua_xmove(c->L, L, 1);
   return 1;
@@ -222,7 +226,8 @@ static int make_error(lua_State *L) {
   ar_coro *c = ar_check_task(L, lua_upvalueindex(1));
   ar_cause cause = (ar_cause)lua_tointeger(L, lua_upvalueindex(2));
   /* Whoever takes the error raises it: control-C is not pending any more. */
-  if (cause == AR_CAUSE_INTERRUPT) c->task.interrupted = false;
+  if (cause == AR_CAUSE_INTERRUPT)
+    c->task.interrupted = false;
   ar_coro_push_cancellation(L, c, cause);
   return 1;
 }
@@ -267,7 +272,8 @@ static ar_abort abort_by_script(ar_task *t, ar_cause cause) {
   else
     answer = lua_toboolean(L, -1) ? AR_ABORTED : AR_ABORT_LATER;
   lua_settop(L, top);
-  if (answer == AR_ABORTED) c->waiting = false;
+  if (answer == AR_ABORTED)
+    c->waiting = false;
   return answer;
 }
 
@@ -285,8 +291,10 @@ static int waitk(lua_State *L, int status, lua_KContext ctx) {
   lua_pushnil(L);
   ar_coro_set_extra(L, 1, "wait_object");
   c->waiting = false;
-  if (c->task.woken != 0) (void)ar_coro_resumed(L);
-  if (ar_coro_get_extra(L, 1, "woken_with") != LUA_TTABLE) return 0;
+  if (c->task.woken != 0)
+    (void)ar_coro_resumed(L);
+  if (ar_coro_get_extra(L, 1, "woken_with") != LUA_TTABLE)
+    return 0;
   lua_pushnil(L);
   ar_coro_set_extra(L, 1, "woken_with");
   /* stack: task, {ok, n, ...} */
@@ -298,7 +306,8 @@ static int waitk(lua_State *L, int status, lua_KContext ctx) {
     ar_rethrow(L);
   }
   luaL_checkstack(L, n, NULL);
-  for (int i = 1; i <= n; i++) lua_rawgeti(L, 2, i + 2);
+  for (int i = 1; i <= n; i++)
+    lua_rawgeti(L, 2, i + 2);
   return n;
 }
 
@@ -367,7 +376,8 @@ static int task_groups(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
   lua_Integer n = 0;
   lua_newtable(L);
-  for (ar_lgroup *g = c->groups; g != NULL; g = g->outer) n++;
+  for (ar_lgroup *g = c->groups; g != NULL; g = g->outer)
+    n++;
   for (ar_lgroup *g = c->groups; g != NULL; g = g->outer) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, g);
     lua_rawseti(L, -2, n--);
@@ -378,7 +388,8 @@ static int task_groups(lua_State *L) {
 /* group(task) -> the group it is a child of, or nil */
 static int task_group(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
-  if (c->task.group == NULL) return 0;
+  if (c->task.group == NULL)
+    return 0;
   lua_rawgetp(L, LUA_REGISTRYINDEX, ar_lgroup_of(c->task.group));
   return 1;
 }

@@ -13,7 +13,8 @@ static lua_Integer count_table(lua_State *L, int ref) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
   lua_pushnil(L);
   while (lua_next(L, -2)) {
-    if (lua_type(L, -1) == LUA_TUSERDATA) n++;
+    if (lua_type(L, -1) == LUA_TUSERDATA)
+      n++;
     lua_pop(L, 1);
   }
   lua_pop(L, 1);

@@ -33,7 +33,8 @@ static int checkpointk(lua_State *L, int status, lua_KContext ctx) {
   ar_coro *c = ar_coro_resumed(L);
   (void)status;
   (void)ctx;
-  if (AR_LIKELY(ar_task_pending(&c->task) == AR_CAUSE_NONE)) return 0;
+  if (AR_LIKELY(ar_task_pending(&c->task) == AR_CAUSE_NONE))
+    return 0;
   /* Cancelled, perhaps by one of those that ran meanwhile: the rest of this
    * batch goes first, as with any other wait that is cancelled. */
   ar_task_park(&c->task, "checkpoint", NULL, ar_abort_simply);
@@ -54,7 +55,8 @@ static int time_checkpoint(lua_State *L) {
 static int time_checkpoint_if_cancelled(lua_State *L) {
   ar_coro *c = ar_coro_current(L);
   c->cancel_points++;
-  if (AR_LIKELY(ar_task_pending(&c->task) == AR_CAUSE_NONE)) return 0;
+  if (AR_LIKELY(ar_task_pending(&c->task) == AR_CAUSE_NONE))
+    return 0;
   (void)ar_coro_check(L);
   c->schedule_points++;
   ar_task_park(&c->task, "checkpoint", NULL, ar_abort_simply);
@@ -68,6 +70,25 @@ static int time_shielded_checkpoint(lua_State *L) {
   return ar_suspend(L, sleepk, 0);
 }
 
+static int yieldk(lua_State *L, int status, lua_KContext ctx) {
+  ar_coro *c = ar_coro_of(ar_host_running(ar_host_of(L)));
+  (void)status;
+  (void)ctx;
+  if (AR_LIKELY(c->task.woken == 0))
+    return 0;
+  ar_coro_push_cancellation(L, c, c->task.cause);
+  return 1;
+}
+
+/* Let the others run; the error of a native request comes back instead of
+ * being raised, so that the caller can first give back what it holds. */
+static int time_yield(lua_State *L) {
+  ar_coro *c = ar_coro_check(L);
+  c->schedule_points++;
+  ar_task_yield(&c->task);
+  return ar_suspend(L, yieldk, 0);
+}
+
 static int sleep_for_ever(lua_State *L, ar_coro *c) {
   c->cancel_points++;
   c->schedule_points++;
@@ -79,9 +100,11 @@ static int sleep_for_ever(lua_State *L, ar_coro *c) {
 
 static int sleep_to(lua_State *L, ar_coro *c, ar_time when) {
   ar_err err;
-  if (when == AR_TIME_MAX) return sleep_for_ever(L, c);
+  if (when == AR_TIME_MAX)
+    return sleep_for_ever(L, c);
   err = ar_deadline_set(c->task.sched, &c->task.due, when);
-  if (err != 0) ar_raise_oserror(L, err, "sleep");
+  if (err != 0)
+    ar_raise_oserror(L, err, "sleep");
   c->cancel_points++;
   c->schedule_points++;
   ar_task_park(&c->task, "sleep", NULL, ar_abort_simply);
@@ -95,9 +118,10 @@ int ar_time_sleep(lua_State *L) {
   lua_settop(L, 1);
   if (s < 0 && sched->policy->asks_clock)
     ar_raise(L, "ValueError", "the duration of a sleep must not be negative");
-  if (s <= 0) return yield_once(L, c);
-  return sleep_to(L, c, ar_time_add(ar_sched_now(sched),
-                                    ar_time_of_seconds(s)));
+  if (s <= 0)
+    return yield_once(L, c);
+  return sleep_to(L, c,
+                  ar_time_add(ar_sched_now(sched), ar_time_of_seconds(s)));
 }
 
 static int time_sleep_until(lua_State *L) {
@@ -105,7 +129,8 @@ static int time_sleep_until(lua_State *L) {
   ar_coro *c = ar_coro_check(L);
   ar_time when = ar_time_of_seconds(at);
   lua_settop(L, 1);
-  if (when <= ar_sched_now(c->task.sched)) return yield_once(L, c);
+  if (when <= ar_sched_now(c->task.sched))
+    return yield_once(L, c);
   return sleep_to(L, c, when);
 }
 
@@ -128,6 +153,7 @@ static const luaL_Reg functions[] = {
     {"checkpoint", time_checkpoint},
     {"checkpoint_if_cancelled", time_checkpoint_if_cancelled},
     {"cancel_shielded_checkpoint", time_shielded_checkpoint},
+    {"yield", time_yield},
     {"timer", time_timer},
     {NULL, NULL}};
 

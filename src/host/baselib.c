@@ -13,7 +13,12 @@
 #include "host/coro.h"
 
 /* Stack of `require` while it looks and loads. */
-enum { NAME = 1, LOADED, SEARCHERS, PROBLEMS };
+enum {
+  NAME = 1,
+  LOADED,
+  SEARCHERS,
+  PROBLEMS
+};
 
 static int searchk(lua_State *L, int status, lua_KContext ctx);
 
@@ -68,12 +73,13 @@ static int searchk(lua_State *L, int status, lua_KContext i) {
   return ask(L, i + 1);
 }
 
-static int ar_require(lua_State *L) {
+static int base_require(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   lua_settop(L, 1);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_getfield(L, LOADED, name);
-  if (lua_toboolean(L, -1)) return 1; /* loaded already */
+  if (lua_toboolean(L, -1))
+    return 1; /* loaded already */
   lua_pop(L, 1);
   if (lua_getfield(L, lua_upvalueindex(1), "searchers") != LUA_TTABLE)
     return luaL_error(L, "'package.searchers' must be a table");
@@ -83,9 +89,9 @@ static int ar_require(lua_State *L) {
 
 void ar_baselib_open(lua_State *L) {
   lua_getglobal(L, "package");
-  lua_pushcclosure(L, ar_require, 1);
+  lua_pushcclosure(L, base_require, 1);
   lua_setglobal(L, "require");
-  ar_coro_transparent(L, ar_require);
+  ar_coro_transparent(L, base_require);
   lua_getglobal(L, "pcall");
   ar_coro_transparent(L, lua_tocfunction(L, -1));
   lua_getglobal(L, "xpcall");

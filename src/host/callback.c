@@ -44,8 +44,7 @@ void ar_lrun_report(lua_State *L, ar_lrun *run) {
   }
 }
 
-void ar_lrun_callback(lua_State *L, ar_lrun *run, int nargs,
-                      const char *what) {
+void ar_lrun_callback(lua_State *L, ar_lrun *run, int nargs, const char *what) {
   int fn = lua_gettop(L) - nargs, kind;
   ar_task *running = run->run.sched.current;
   int status;
@@ -55,7 +54,8 @@ void ar_lrun_callback(lua_State *L, ar_lrun *run, int nargs,
   status = lua_pcall(L, nargs, 0, fn);
   run->run.sched.current = running;
   lua_remove(L, fn);
-  if (status == LUA_OK) return;
+  if (status == LUA_OK)
+    return;
   kind = ar_error_kind(L, -1);
   if (!run->run.sched.policy->counts)
     ar_lrun_crash(L, run);

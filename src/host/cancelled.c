@@ -51,7 +51,8 @@ void ar_cancelled_explain(lua_State *L, ar_lrun *run, ar_scope *s,
 void ar_cancelled_by_script(lua_State *L, ar_scope *s, int reason) {
   ar_host *host = ar_host_of(L);
   ar_task *t = ar_host_running(host);
-  if (host->run == NULL || s->cancelled) return;
+  if (host->run == NULL || s->cancelled)
+    return;
   if (!lua_isnoneornil(L, reason))
     luaL_tolstring(L, reason, NULL);
   else
@@ -66,7 +67,8 @@ void ar_cancelled_by_script(lua_State *L, ar_scope *s, int reason) {
 }
 
 void ar_cancelled_forget(lua_State *L, ar_scope *s) {
-  if (!s->told) return;
+  if (!s->told)
+    return;
   s->told = false;
   lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_cancelled);
   lua_pushnil(L);
@@ -77,7 +79,8 @@ void ar_cancelled_forget(lua_State *L, ar_scope *s) {
 /* [-0, +1] */
 static void push_shared(lua_State *L, ar_lrun *run) {
   const char *key = key_deadline[run->run.sched.policy->counts ? 0 : 1];
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE) return;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE)
+    return;
   lua_pop(L, 1);
   if (run->run.sched.policy->counts)
     lua_pushliteral(L, "deadline exceeded");
@@ -108,8 +111,10 @@ void ar_cancelled_push(lua_State *L, ar_lrun *run, ar_scope *s) {
  * had delivered is still the one. */
 static ar_scope *find_origin(ar_scope *innermost) {
   ar_scope *s = ar_scope_cause(innermost);
-  if (s != NULL) return s;
-  for (s = innermost; s->parent != NULL && !s->cancelled;) s = s->parent;
+  if (s != NULL)
+    return s;
+  for (s = innermost; s->parent != NULL && !s->cancelled;)
+    s = s->parent;
   return s;
 }
 
@@ -147,8 +152,6 @@ void ar_coro_push_cancellation(lua_State *L, ar_coro *c, ar_cause cause) {
       lua_remove(L, -2);
       ar_call_errors(L, "CancelledError", 1, 1);
       return;
-    case AR_CAUSE_INTERRUPT:
-      push_interrupt(L, run->signal);
-      return;
+    case AR_CAUSE_INTERRUPT: push_interrupt(L, run->signal); return;
   }
 }

@@ -5,7 +5,6 @@
 #include "host/coro.h"
 
 #include <lauxlib.h>
-#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -19,15 +18,14 @@
  * spawns and joins in turn; more than this only keep memory from others. */
 #define AR_POOL_MAX 1024
 
-static const char ar_key_transparent[] = "functions that can be suspended";
-
 /* ---- the pool ----------------------------------------------------------- */
 
 static void put_thread(ar_host *host, ar_coro *c) {
   struct ar_thread *thread;
   lua_State *co = c->L;
   c->L = NULL;
-  if (c->thread == LUA_NOREF) return; /* the script's own */
+  if (c->thread == LUA_NOREF)
+    return; /* the script's own */
   if (host->n_pool == host->pool_capacity || lua_status(co) != LUA_OK) {
     luaL_unref(host->L, LUA_REGISTRYINDEX, c->thread);
     return;
@@ -42,10 +40,12 @@ static void put_thread(ar_host *host, ar_coro *c) {
 static void reserve_place(lua_State *L, ar_host *host) {
   size_t capacity = host->pool_capacity == 0 ? 16 : host->pool_capacity * 2;
   struct ar_thread *pool;
-  if (host->n_pool < host->pool_capacity || capacity > AR_POOL_MAX) return;
+  if (host->n_pool < host->pool_capacity || capacity > AR_POOL_MAX)
+    return;
   pool = ar_mem_realloc(host->pool, host->pool_capacity * sizeof *pool,
                         capacity * sizeof *pool);
-  if (pool == NULL) luaL_error(L, "not enough memory");
+  if (pool == NULL)
+    luaL_error(L, "not enough memory");
   host->pool = pool;
   host->pool_capacity = capacity;
 }
@@ -109,7 +109,8 @@ static int push_call(lua_State *L, ar_coro *c) {
     lua_getiuservalue(L, self, AR_UV_ARGS);
   } else if (n > 1) {
     lua_getiuservalue(L, self, AR_UV_ARGS);
-    for (int i = 1; i <= n; i++) lua_rawgeti(L, self + 2, i);
+    for (int i = 1; i <= n; i++)
+      lua_rawgeti(L, self + 2, i);
     lua_remove(L, self + 2);
   }
   lua_xmove(L, co, n + 1);
@@ -133,7 +134,8 @@ static void end(lua_State *L, ar_coro *c, int nres) {
   } else if (c->L != NULL) {
     lua_xmove(c->L, L, nres);
   }
-  if (c->L != NULL) put_thread(c->host, c);
+  if (c->L != NULL)
+    put_thread(c->host, c);
   ar_settle(L, c, nres); /* c may be gone */
 }
 
@@ -259,7 +261,7 @@ ar_coro *ar_coro_new(lua_State *L, ar_lrun *run, int fn, int args, int nargs) {
   ar_coro *c = lua_newuserdatauv(L, sizeof *c, AR_UV_COUNT);
   int self = lua_gettop(L);
   init(c, run);
-  luaL_setmetatable(L, "TaskHandle");
+  ar_class_give(L, AR_CLASS_TASK);
   lua_pushvalue(L, fn);
   lua_setiuservalue(L, self, AR_UV_BODY);
   c->nargs = nargs;
@@ -301,7 +303,7 @@ void ar_coro_push(lua_State *L, ar_coro *c) {
 ar_coro *ar_coro_adopt(lua_State *L, lua_State *co, ar_lrun *run) {
   ar_coro *c = lua_newuserdatauv(L, sizeof *c, AR_UV_COUNT);
   init(c, run);
-  luaL_setmetatable(L, "TaskHandle");
+  ar_class_give(L, AR_CLASS_TASK);
   ar_coro_anchor(L, c, -1);
   c->L = co;
   ar_coro_set_bits(co, AR_CORO_ROOT);
@@ -326,7 +328,8 @@ void ar_coro_abandon(ar_host *host, ar_coro *c) {
   c->task.must_cancel = false;
   c->failed = true;
   ar_push_error(L, "RuntimeError", "the run was given up");
-  if (co != NULL) put_thread(host, c);
+  if (co != NULL)
+    put_thread(host, c);
   ar_settle(L, c, 1);
 }
 
@@ -337,120 +340,10 @@ int ar_suspend(lua_State *L, lua_KFunction k, lua_KContext ctx) {
   return lua_yieldk(L, 0, ctx, k);
 }
 
-/* [-0, +1] The name of the function in ar, as a script would write it. */
-static void push_function_name(lua_State *L, lua_Debug *ar) {
-  int top = lua_gettop(L);
-  lua_getinfo(L, "f", ar);
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_pushnil(L);
-  while (lua_next(L, top + 2)) {
-    const char *module = lua_tostring(L, -2);
-    if (lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1)) {
-      lua_pushnil(L);
-      while (lua_next(L, -2)) {
-        if (lua_type(L, -2) == LUA_TSTRING && lua_rawequal(L, -1, top + 1)) {
-          const char *name = lua_tostring(L, -2);
-          if (module[0] == '_' && module[1] == 'G' && module[2] == '\0')
-            lua_pushstring(L, name);
-          else
-            lua_pushfstring(L, "%s.%s", module, name);
-          lua_replace(L, top + 1);
-          lua_settop(L, top + 1);
-          return;
-        }
-        lua_pop(L, 1);
-      }
-    }
-    lua_pop(L, 1);
-  }
-  lua_settop(L, top);
-  lua_pushstring(L, ar->name != NULL ? ar->name : "?");
-}
-
-/* Functions of C that can be suspended: all others are in the way. */
-static bool is_transparent(lua_State *L, lua_Debug *ar) {
-  bool is;
-  lua_CFunction f;
-  lua_getinfo(L, "f", ar);
-  f = lua_tocfunction(L, -1);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_transparent);
-  lua_rawgetp(L, -1, (const void *)(uintptr_t)f);
-  is = lua_toboolean(L, -1);
-  lua_pop(L, 3);
-  return is;
-}
-
-void ar_coro_transparent(lua_State *L, lua_CFunction f) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_transparent) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_transparent);
-  }
-  lua_pushboolean(L, 1);
-  lua_rawsetp(L, -2, (const void *)(uintptr_t)f);
-  lua_pop(L, 1);
-}
-
-/* Raise the error that names the C function in the way in coroutine `in`. */
-static void refuse(lua_State *L, lua_State *in) {
-  lua_Debug ar;
-  int level = in == L ? 1 : 0;
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
-  if (in != L) (void)lua_checkstack(in, LUA_MINSTACK);
-  for (; lua_getstack(in, level, &ar); level++) {
-    lua_getinfo(in, "Sn", &ar);
-    if (ar.namewhat[0] == 'm' && ar.name != NULL &&
-        (strcmp(ar.name, "__gc") == 0 || strcmp(ar.name, "gc") == 0))
-      ar_raise(L, "RuntimeError",
-               "cannot await inside '__gc' (a finalizer cannot be suspended)");
-    if (*ar.what != 'C' || is_transparent(in, &ar)) continue;
-    push_function_name(in, &ar);
-    if (in != L) lua_xmove(in, L, 1);
-    ar_raise(L, "RuntimeError",
-             "cannot await inside '%s' (a C function that cannot be suspended)",
-             lua_tostring(L, -1));
-  }
-  ar_raise(L, "RuntimeError",
-           "cannot await inside a C function that cannot be suspended");
-}
-
-ar_coro *ar_coro_current(lua_State *L) {
-  ar_host *host = ar_host_of(L);
-  ar_task *t = ar_host_running(host);
-  if (AR_LIKELY(t != NULL)) return ar_coro_of(t);
-  if (host->run == NULL && host->in_script) {
-    ar_lrun_begin_script(L);
-    return host->script;
-  }
-  if (host->run != NULL)
-    ar_raise(L, "NoEventLoopError",
-             "no task is running here (a callback of the loop is no task)");
-  ar_raise(L, "NoEventLoopError", "no event loop is running in this thread");
-}
-
-ar_coro *ar_coro_check(lua_State *L) {
-  ar_coro *c = ar_coro_current(L);
-  ar_hop *hop = c->host->hop;
-  if (AR_UNLIKELY(!lua_isyieldable(L))) refuse(L, L);
-  c->inner = L;
-  if (AR_LIKELY(hop != NULL && hop->L == c->L && L == c->L)) return c;
-  /* Between the task and here are coroutines of the script: each of them
-   * must be one that this host resumes, and able to yield. */
-  if (hop == NULL || hop->L != L)
-    ar_raise(L, "RuntimeError",
-             "cannot await in a coroutine that C code has resumed");
-  for (; hop->L != c->L; hop = hop->up) {
-    if (hop->up == NULL)
-      ar_raise(L, "RuntimeError", "cannot await outside the running task");
-    if (!lua_isyieldable(hop->up->L)) refuse(L, hop->up->L);
-  }
-  return c;
-}
-
 ar_coro *ar_coro_resumed(lua_State *L) {
   ar_coro *c = ar_coro_of(ar_host_running(ar_host_of(L)));
-  if (AR_LIKELY(c->task.woken == 0)) return c;
+  if (AR_LIKELY(c->task.woken == 0))
+    return c;
   if (c->task.woken == AR_ECANCELED)
     ar_coro_push_cancellation(L, c, c->task.cause);
   else
@@ -485,7 +378,8 @@ int ar_callk_all(lua_State *L, int nargs) {
 /* ---- the extra table ---------------------------------------------------- */
 
 int ar_coro_get_extra(lua_State *L, int idx, const char *field) {
-  if (lua_getiuservalue(L, idx, AR_UV_EXTRA) != LUA_TTABLE) return LUA_TNIL;
+  if (lua_getiuservalue(L, idx, AR_UV_EXTRA) != LUA_TTABLE)
+    return LUA_TNIL;
   lua_getfield(L, -1, field);
   lua_remove(L, -2);
   return lua_type(L, -1);

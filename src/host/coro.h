@@ -47,24 +47,24 @@ typedef enum {
 struct ar_coro {
   ar_task task; /* first */
   ar_host *host;
-  lua_State *L;      /* borrowed (anchored by slot); NULL: has none now */
-  lua_State *inner;  /* borrowed: the coroutine it waits in (in dumps) */
+  lua_State *L;     /* borrowed (anchored by slot); NULL: has none now */
+  lua_State *inner; /* borrowed: the coroutine it waits in (in dumps) */
   struct ar_lgroup *groups; /* borrowed: innermost open group it hosts */
-  int thread;        /* slot of L in the host's table of coroutines */
-  int anchor;        /* slot in the host's table of tasks; 0: not there */
-  int nargs;         /* how many arguments AR_UV_ARGS holds */
-  int nresults;      /* how many results AR_UV_OUTCOME holds */
-  int spawn_line;    /* where in AR_UV_SPAWNER; 0: unknown */
-  unsigned cancel_points;   /* passed so far */
+  int thread;               /* slot of L in the host's table of coroutines */
+  int anchor;             /* slot in the host's table of tasks; 0: not there */
+  int nargs;              /* how many arguments AR_UV_ARGS holds */
+  int nresults;           /* how many results AR_UV_OUTCOME holds */
+  int spawn_line;         /* where in AR_UV_SPAWNER; 0: unknown */
+  unsigned cancel_points; /* passed so far */
   unsigned schedule_points; /* passed so far */
   ar_outcome outcome;
-  bool failed;       /* its body ended by an error (set by the root) */
-  bool waiting;      /* parked by the task module's wait() */
-  bool guarded;      /* control-C is not raised in its code (trio) */
-  bool starting;     /* start() looks after its errors, not the group */
-  uint64_t parent;   /* id of the task it counts as a child of; 0: none */
-  ar_place place;    /* where it stands in a lot */
-  ar_lot joiners;    /* tasks that await its end */
+  bool failed;     /* its body ended by an error (set by the root) */
+  bool waiting;    /* parked by the task module's wait() */
+  bool guarded;    /* control-C is not raised in its code (trio) */
+  bool starting;   /* start() looks after its errors, not the group */
+  uint64_t parent; /* id of the task it counts as a child of; 0: none */
+  ar_place place;  /* where it stands in a lot */
+  ar_lot joiners;  /* tasks that await its end */
 };
 
 /* A coroutine in the pool, waiting for another task. */

@@ -28,7 +28,8 @@ static lua_State *get_co(lua_State *L) {
 
 /* [-?, +1] Why `co` cannot be resumed with narg values; NULL if it can. */
 static const char *why_not(lua_State *L, lua_State *co, int narg) {
-  if (!lua_checkstack(co, narg)) return "too many arguments to resume";
+  if (!lua_checkstack(co, narg))
+    return "too many arguments to resume";
   if (ar_coro_bits(co) != 0 || co == L)
     return "cannot resume non-suspended coroutine";
   if (lua_status(co) == LUA_OK && lua_gettop(co) == 0)
@@ -38,7 +39,10 @@ static const char *why_not(lua_State *L, lua_State *co, int narg) {
 
 static int resumek(lua_State *L, int status, lua_KContext ctx);
 
-enum { MODE_RESUME, MODE_WRAP };
+enum {
+  MODE_RESUME,
+  MODE_WRAP
+};
 
 /* Finish a resume: its values from `co`, or its error. */
 static int finish_resume(lua_State *L, lua_State *co, int mode, int status,
@@ -49,7 +53,8 @@ static int finish_resume(lua_State *L, lua_State *co, int mode, int status,
       lua_pushliteral(L, "too many results to resume");
       goto failed;
     }
-    if (mode == MODE_RESUME) lua_pushboolean(L, 1);
+    if (mode == MODE_RESUME)
+      lua_pushboolean(L, 1);
     lua_xmove(co, L, nres);
     return mode == MODE_RESUME ? nres + 1 : nres;
   }
@@ -123,7 +128,8 @@ static int wrapped(lua_State *L) {
   lua_State *co = lua_tothread(L, lua_upvalueindex(1));
   int narg = lua_gettop(L);
   const char *problem = why_not(L, co, narg);
-  if (problem != NULL) return luaL_error(L, "%s", problem);
+  if (problem != NULL)
+    return luaL_error(L, "%s", problem);
   lua_xmove(L, co, narg);
   return resume(L, co, MODE_WRAP, narg);
 }
@@ -139,7 +145,8 @@ static int co_create(lua_State *L) {
 
 static int wrap_end(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
-  if (status != LUA_OK && status != LUA_YIELD) ar_rethrow(L);
+  if (status != LUA_OK && status != LUA_YIELD)
+    ar_rethrow(L);
   return lua_gettop(L) - 1; /* not the handler */
 }
 
@@ -151,8 +158,8 @@ static int wrap_root(lua_State *L) {
   lua_insert(L, 1);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 2);
-  return wrap_end(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0,
-                                wrap_end), 0);
+  return wrap_end(
+      L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, wrap_end), 0);
 }
 
 static int co_wrap(lua_State *L) {
@@ -171,25 +178,26 @@ static bool is_root(lua_State *L) {
   return (ar_coro_bits(L) & AR_CORO_ROOT) != 0;
 }
 
-static int co_yield(lua_State *L) {
+static int co_yield (lua_State *L) {
   if (is_root(L))
     return luaL_error(L, "attempt to yield from outside a coroutine");
   return lua_yield(L, lua_gettop(L));
 }
 
 static const char *status_of(lua_State *L, lua_State *co) {
-  if (L == co) return "running";
-  if (ar_coro_bits(co) != 0) return "normal";
+  if (L == co)
+    return "running";
+  if (ar_coro_bits(co) != 0)
+    return "normal";
   switch (lua_status(co)) {
-    case LUA_YIELD:
-      return "suspended";
+    case LUA_YIELD: return "suspended";
     case LUA_OK: {
       lua_Debug ar;
-      if (lua_getstack(co, 0, &ar)) return "normal";
+      if (lua_getstack(co, 0, &ar))
+        return "normal";
       return lua_gettop(co) == 0 ? "dead" : "suspended";
     }
-    default:
-      return "dead";
+    default: return "dead";
   }
 }
 
@@ -225,12 +233,15 @@ static int co_close(lua_State *L) {
   return 2;
 }
 
-static const luaL_Reg functions[] = {
-    {"create", co_create},   {"resume", co_resume},
-    {"running", co_running}, {"status", co_status},
-    {"wrap", co_wrap},       {"yield", co_yield},
-    {"isyieldable", co_isyieldable}, {"close", co_close},
-    {NULL, NULL}};
+static const luaL_Reg functions[] = {{"create", co_create},
+                                     {"resume", co_resume},
+                                     {"running", co_running},
+                                     {"status", co_status},
+                                     {"wrap", co_wrap},
+                                     {"yield", co_yield },
+                                     {"isyieldable", co_isyieldable},
+                                     {"close", co_close},
+                                     {NULL, NULL}};
 
 void ar_corolib_open(lua_State *L) {
   lua_getglobal(L, "coroutine");

@@ -15,7 +15,8 @@
 
 void ar_dump_push_name(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);
-  if (ar_coro_get_extra(L, idx, "name") != LUA_TNIL) return;
+  if (ar_coro_get_extra(L, idx, "name") != LUA_TNIL)
+    return;
   lua_pop(L, 1);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "anyrun.names");
@@ -47,7 +48,8 @@ void ar_dump_push_where(lua_State *L, ar_coro *c) {
 void ar_lrun_note_task(lua_State *L, ar_coro *c, int self, int idx) {
   ar_lrun *run = ar_lrun_of(c);
   idx = lua_absindex(L, idx);
-  if (&c->task == run->run.sched.main) return;
+  if (&c->task == run->run.sched.main)
+    return;
   ar_dump_push_name(L, self);
   if (c->spawn_line > 0 &&
       lua_getiuservalue(L, self, AR_UV_SPAWNER) == LUA_TFUNCTION) {

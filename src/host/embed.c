@@ -22,10 +22,9 @@ static int search(lua_State *L) {
     return 1;
   }
   lua_pushfstring(L, "@anyrun:%s", name);
-  if (luaL_loadbufferx(L, (const char *)m->code, m->size,
-                       lua_tostring(L, -1), "b") != LUA_OK)
-    return luaL_error(L, "built-in module '%s': %s", name,
-                      lua_tostring(L, -1));
+  if (luaL_loadbufferx(L, (const char *)m->code, m->size, lua_tostring(L, -1),
+                       "b") != LUA_OK)
+    return luaL_error(L, "built-in module '%s': %s", name, lua_tostring(L, -1));
   lua_pushfstring(L, ":builtin:%s", name);
   return 2;
 }

@@ -29,9 +29,10 @@ typedef struct {
  * stack: ..., error */
 static void disable(lua_State *L, ar_lrun *run, int hooks, int object) {
   lua_createtable(L, 0, 2);
-  lua_pushfstring(L, "Exception raised when calling %s on instrument %s. "
-                  "Instrument has been disabled.", "a hook",
-                  luaL_tolstring(L, object, NULL));
+  lua_pushfstring(L,
+                  "Exception raised when calling %s on instrument %s. "
+                  "Instrument has been disabled.",
+                  "a hook", luaL_tolstring(L, object, NULL));
   lua_setfield(L, -3, "message");
   lua_pop(L, 1);
   lua_pushvalue(L, -2);
@@ -97,7 +98,8 @@ void ar_hooks_call(ar_lrun *run, ar_hook hook) {
 /* [-0, +1] The table of hooks, made if there is none. */
 static void push_table(lua_State *L, ar_lrun *run, int self) {
   lua_hooks *h;
-  if (lua_getiuservalue(L, self, AR_RUN_HOOKS) == LUA_TTABLE) return;
+  if (lua_getiuservalue(L, self, AR_RUN_HOOKS) == LUA_TTABLE)
+    return;
   lua_pop(L, 1);
   lua_newtable(L);
   h = lua_newuserdatauv(L, sizeof *h, 0);
@@ -123,7 +125,8 @@ void ar_hooks_add(lua_State *L, ar_lrun *run, int self, int idx) {
   /* Read all methods first: one that cannot be read leaves nothing behind. */
   for (int i = 0; i < AR_HOOK_COUNT; i++) {
     lua_getfield(L, idx, names[i]);
-    if (!lua_isnil(L, -1)) wanted |= 1u << (unsigned)i;
+    if (!lua_isnil(L, -1))
+      wanted |= 1u << (unsigned)i;
   }
   for (int i = AR_HOOK_COUNT - 1; i >= 0; i--) {
     if (lua_isnil(L, -1)) {
@@ -168,7 +171,8 @@ bool ar_hooks_remove(lua_State *L, ar_lrun *run, int self, int idx) {
   for (int i = 1; i <= AR_HOOK_COUNT; i++) {
     lua_Integer n, kept = 0;
     lua_settop(L, top + 1);
-    if (lua_rawgeti(L, top + 1, i) != LUA_TTABLE) continue;
+    if (lua_rawgeti(L, top + 1, i) != LUA_TTABLE)
+      continue;
     n = (lua_Integer)lua_rawlen(L, -1);
     lua_createtable(L, (int)n, 0); /* a new list: one may be being called */
     for (lua_Integer k = 1; k < n; k += 2) {

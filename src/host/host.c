@@ -90,7 +90,19 @@ void ar_host_open(lua_State *L, const char *backend) {
   ar_coro_transparent(L, call_lazily);
   set_lazy_global(L, "run", "anyrun.run");
   set_lazy_global(L, "current_async_library", "anyrun.library");
+  luaL_getmetatable(L, "TaskHandle");
+  ar_class_set(L, AR_CLASS_TASK);
+  lua_pop(L, 1);
   ar_interrupt_open(host);
+}
+
+void ar_class_set(lua_State *L, ar_class class) {
+  ar_host *host = ar_host_of(L);
+  if (host->classes[class] != NULL)
+    return;
+  lua_pushvalue(L, -1);
+  host->class_refs[class] = luaL_ref(L, LUA_REGISTRYINDEX);
+  host->classes[class] = lua_topointer(L, -1);
 }
 
 void ar_host_set_options(lua_State *L) {

@@ -48,14 +48,24 @@ struct ar_lrun {
   ar_list loose;       /* ar_loose: dropped when it closes */
   const char *library; /* "anyio", "asyncio", "trio": whose run() it is */
   bool open;
-  bool strict;       /* trio: groups always */
-  bool restricted;   /* control-C only at checkpoints */
-  bool crashed;      /* a system task failed: run() raises an internal error */
-  bool stuck;        /* a deadlock was found; its error is kept */
-  uint64_t serial;     /* tells it from every other run of the host */
+  bool strict;     /* trio: groups always */
+  bool restricted; /* control-C only at checkpoints */
+  bool crashed;    /* a system task failed: run() raises an internal error */
+  bool stuck;      /* a deadlock was found; its error is kept */
+  uint64_t serial; /* tells it from every other run of the host */
   unsigned interrupts; /* control-C so far */
-  int signal;        /* of the interrupt under way */
+  int signal;          /* of the interrupt under way */
 };
+
+/* Classes of C that are checked or made on hot paths: known by their address,
+ * not looked up by name. */
+typedef enum {
+  AR_CLASS_TASK,
+  AR_CLASS_GROUP,
+  AR_CLASS_NURSERY,
+  AR_CLASS_SCOPE,
+  AR_CLASS_COUNT
+} ar_class;
 
 struct ar_host {
   lua_State *L;        /* the main thread */
@@ -70,9 +80,11 @@ struct ar_host {
   ar_lrun *implicit;   /* borrowed (anchored): its run, once begun */
   uint64_t serials;    /* runs opened so far */
   int died_of;         /* signal the process should die of */
-  int tasks;           /* ref: table of live tasks, by slot */
-  int threads;         /* ref: table of coroutines, by slot */
-  struct ar_thread *pool; /* owned: coroutines to be used again */
+  const void *classes[AR_CLASS_COUNT]; /* lua_topointer; NULL: not yet made */
+  int class_refs[AR_CLASS_COUNT];      /* refs: the metatables */
+  int tasks;                           /* ref: table of live tasks, by slot */
+  int threads;                         /* ref: table of coroutines, by slot */
+  struct ar_thread *pool;              /* owned: coroutines to be used again */
   size_t n_pool;
   size_t pool_capacity;
 };
@@ -113,6 +125,26 @@ static inline ar_task *ar_host_running(const ar_host *host) {
  * coroutine that runs, else that of whoever drives the run. */
 static inline lua_State *ar_host_stack(const ar_host *host) {
   return host->hop != NULL ? host->hop->L : host->run->L;
+}
+
+/* [-0, +0] The metatable on top is that of the class. */
+void ar_class_set(lua_State *L, ar_class class);
+
+/* The userdata at idx if it is of the class, else NULL. */
+static inline void *ar_class_test(lua_State *L, int idx, ar_class class) {
+  void *p = lua_touserdata(L, idx);
+  bool is;
+  if (p == NULL || !lua_getmetatable(L, idx))
+    return NULL;
+  is = lua_topointer(L, -1) == ar_host_of(L)->classes[class];
+  lua_pop(L, 1);
+  return is ? p : NULL;
+}
+
+/* [-0, +0] Give the userdata on top its class. */
+static inline void ar_class_give(lua_State *L, ar_class class) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, ar_host_of(L)->class_refs[class]);
+  lua_setmetatable(L, -2);
 }
 
 /* [-0, +0] Installs the host: coroutine and base library, the searcher of

@@ -51,7 +51,8 @@ static void raise_here(lua_State *L, ar_lrun *run, int signum) {
 /* May it be raised in the code that is running? */
 static bool is_open_to_it(const ar_lrun *run) {
   const ar_sched *s = &run->run.sched;
-  if (s->current == NULL || s->current->system) return false;
+  if (s->current == NULL || s->current->system)
+    return false;
   if (!s->policy->interrupts_code)
     return run->interrupts > 0; /* the second one */
   return !run->restricted && !ar_coro_of(s->current)->guarded;
@@ -65,30 +66,35 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
   lua_sethook(L, NULL, 0, 0);
   if (run == NULL) {
     signum = ar_interrupt_take();
-    if (signum != 0) raise_here(L, NULL, signum);
+    if (signum != 0)
+      raise_here(L, NULL, signum);
     return;
   }
   if (is_open_to_it(run)) {
     signum = ar_interrupt_take();
-    if (signum != 0) raise_here(L, run, signum);
+    if (signum != 0)
+      raise_here(L, run, signum);
     return;
   }
-  if (run->run.sched.policy->interrupts_code) return; /* the loop's matter */
+  if (run->run.sched.policy->interrupts_code)
+    return; /* the loop's matter */
   signum = ar_interrupt_take();
   ar_lrun_interrupt(L, run, signum);
 }
 
 static void set_hook(lua_State *L) {
-  lua_sethook(L, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE |
-                              LUA_MASKCOUNT, 1);
+  lua_sethook(L, on_hook,
+              LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
 static void on_signal(int signum) {
   lua_State *L = ar_interrupt_running;
   ar_loop *loop = waiting;
   pending = signum;
-  if (loop != NULL) ar_loop_wake(loop);
-  if (L != NULL) set_hook(L);
+  if (loop != NULL)
+    ar_loop_wake(loop);
+  if (L != NULL)
+    set_hook(L);
 }
 
 void ar_interrupt_entering_slow(lua_State *L) {

@@ -35,7 +35,8 @@ extern lua_State *volatile ar_interrupt_running;
 static inline void ar_interrupt_entering(ar_host *host, lua_State *L) {
   (void)host;
   ar_interrupt_running = L;
-  if (AR_UNLIKELY(*ar_interrupt_flag() != 0)) ar_interrupt_entering_slow(L);
+  if (AR_UNLIKELY(*ar_interrupt_flag() != 0))
+    ar_interrupt_entering_slow(L);
 }
 
 #endif

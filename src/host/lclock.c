@@ -74,7 +74,8 @@ static int collect(lua_State *L) {
 ar_clock *ar_lclock_open(lua_State *L, int self, int opts) {
   lua_clock *c;
   if (opts == 0 || lua_getfield(L, opts, "clock") == LUA_TNIL) {
-    if (opts != 0) lua_pop(L, 1);
+    if (opts != 0)
+      lua_pop(L, 1);
     return NULL;
   }
   /* stack: clock object. The C side is kept by the run, the object by the
@@ -105,8 +106,9 @@ ar_clock *ar_lclock_open(lua_State *L, int self, int opts) {
   if (lua_isnil(L, -2)) {
     lua_pop(L, 2);
   } else if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-    lua_pushboolean(L, 1);
-    ar_call_errors(L, "internal_error", 2, 1);
+    ar_push_error(L, "TrioInternalError", "the scheduler failed");
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "cause");
     ar_rethrow(L);
   }
   return &c->clock;

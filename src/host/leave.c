@@ -17,7 +17,8 @@
 /* On asyncio: the requests that deliveries of this scope counted as are
  * taken back by the scope that catches; another hands them outwards. */
 static void settle_debt(ar_scope *s, ar_task *t, bool catches) {
-  if (s->debt == 0) return;
+  if (s->debt == 0)
+    return;
   if (catches)
     while (s->debt > 0) {
       (void)ar_task_uncancel(t);
@@ -43,10 +44,13 @@ bool ar_leave_filter(lua_State *L, ar_scope *s, ar_task *t, bool failed) {
   bool native = t->sched->policy->counts;
   int kind;
   settle_debt(s, t, catches);
-  if (!failed) return false;
-  if (!catches) return true;
+  if (!failed)
+    return false;
+  if (!catches)
+    return true;
   kind = ar_error_kind(L, -1);
-  if ((kind & (AR_KIND_CANCELLED | AR_KIND_GROUP)) == 0) return true;
+  if ((kind & (AR_KIND_CANCELLED | AR_KIND_GROUP)) == 0)
+    return true;
   if ((kind & AR_KIND_CANCELLED) != 0 && (!native || is_made_by_scope(L))) {
     s->caught = true;
     lua_pop(L, 1);
@@ -54,9 +58,11 @@ bool ar_leave_filter(lua_State *L, ar_scope *s, ar_task *t, bool failed) {
   }
   lua_pushboolean(L, native);
   ar_call_errors(L, "filter_cancelled", 2, 2); /* stack: caught, rest */
-  if (lua_toboolean(L, -2)) s->caught = true;
+  if (lua_toboolean(L, -2))
+    s->caught = true;
   lua_remove(L, -2);
-  if (!lua_isnil(L, -1)) return true;
+  if (!lua_isnil(L, -1))
+    return true;
   lua_pop(L, 1);
   return false;
 }

@@ -29,7 +29,8 @@ const char ar_key_options[] = "backend options of the command line";
 
 static bool option_is_set(lua_State *L, int opts, const char *name) {
   bool set;
-  if (opts == 0) return false;
+  if (opts == 0)
+    return false;
   lua_getfield(L, opts, name);
   set = lua_toboolean(L, -1);
   lua_pop(L, 1);
@@ -49,7 +50,8 @@ static const char *string_option(lua_State *L, int opts, const char *name,
 
 static void open_extras(lua_State *L, ar_lrun *run, int self, int opts) {
   run->strict = true;
-  if (opts == 0) return;
+  if (opts == 0)
+    return;
   run->restricted =
       option_is_set(L, opts, "restrict_keyboard_interrupt_to_checkpoints");
   if (lua_getfield(L, opts, "strict_exception_groups") == LUA_TBOOLEAN)
@@ -71,7 +73,8 @@ ar_lrun *ar_lrun_open(lua_State *L, int opts) {
   ar_clock *clock;
   ar_err err;
   int self;
-  if (backend == NULL) luaL_error(L, "no backend '%s'", name);
+  if (backend == NULL)
+    ar_raise(L, "LookupError", "unknown backend '%s'", name);
   run = lua_newuserdatauv(L, sizeof *run, AR_RUN_COUNT);
   self = lua_gettop(L);
   memset(run, 0, sizeof *run);
@@ -85,7 +88,8 @@ ar_lrun *ar_lrun_open(lua_State *L, int opts) {
   err = ar_run_open(&run->run, backend,
                     backend->fast != NULL && option_is_set(L, opts, "uvloop"),
                     clock);
-  if (err != 0) ar_raise_oserror(L, err, "cannot open an event loop");
+  if (err != 0)
+    ar_raise_oserror(L, err, "cannot open an event loop");
   run->open = true;
   run->serial = ++host->serials;
   run->run.sched.attention = ar_interrupt_flag();
@@ -96,7 +100,8 @@ ar_lrun *ar_lrun_open(lua_State *L, int opts) {
 void ar_lrun_refuse_nested(lua_State *L) {
   ar_host *host = ar_host_of(L);
   ar_lrun *run = host->run;
-  if (run == NULL) return;
+  if (run == NULL)
+    return;
   if (run == host->implicit) {
     /* At top level the implicit run may be set aside, as long as there is
      * nothing in it that would stand still. */
@@ -164,8 +169,10 @@ static void give_up(lua_State *L, ar_lrun *run) {
     ar_task *t = ar_container_of(link, ar_task, in_living);
     ar_coro_abandon(run->host, ar_coro_of(t));
   }
-  while (ar_list_pop(&s->ready) != NULL) continue;
-  while (ar_list_pop(&s->batch) != NULL) continue;
+  while (ar_list_pop(&s->ready) != NULL)
+    continue;
+  while (ar_list_pop(&s->batch) != NULL)
+    continue;
   (void)L;
 }
 
@@ -185,29 +192,26 @@ static void on_stuck(lua_State *L, ar_lrun *run) {
 void ar_lrun_drive(lua_State *L, ar_lrun *run) {
   for (;;) {
     switch (ar_run_drive(&run->run)) {
-      case AR_RUN_DONE:
-        return;
-      case AR_RUN_STUCK:
-        on_stuck(L, run);
-        break;
-      case AR_RUN_SIGNAL:
-        ar_lrun_interrupt(L, run, ar_interrupt_take());
-        break;
+      case AR_RUN_DONE: return;
+      case AR_RUN_STUCK: on_stuck(L, run); break;
+      case AR_RUN_SIGNAL: ar_lrun_interrupt(L, run, ar_interrupt_take()); break;
     }
   }
 }
 
 void ar_lrun_interrupt(lua_State *L, ar_lrun *run, int signum) {
   ar_sched *s = &run->run.sched;
-  if (signum == 0) return;
+  if (signum == 0)
+    return;
   run->signal = signum;
   run->interrupts++;
-  if (run->run.winding) {
+  if (run->run.winding || s->main == NULL || s->main->state == AR_TASK_DONE) {
     /* Too late for main: the run raises it. Who goes on asking does not want
      * to wait for those who are left. */
     ar_interrupt_push(L, run);
     keep_error(L, run);
-    if (run->interrupts > AR_INTERRUPTS_PATIENCE) give_up(L, run);
+    if (run->interrupts > AR_INTERRUPTS_PATIENCE)
+      give_up(L, run);
     return;
   }
   if (s->policy->counts && run->interrupts > 1) {
@@ -236,7 +240,8 @@ int ar_lrun_results(lua_State *L, int self) {
   ar_lrun *run = lua_touserdata(L, self);
   int at = lua_gettop(L), n;
   ar_coro *c = lua_touserdata(L, at);
-  if (c->outcome == AR_OUTCOME_PENDING) return 0; /* stopped */
+  if (c->outcome == AR_OUTCOME_PENDING)
+    return 0;                /* stopped */
   if (c->task.interrupted) { /* control-C that came too late to be raised */
     ar_interrupt_push(L, run);
     ar_rethrow(L);
@@ -247,9 +252,11 @@ int ar_lrun_results(lua_State *L, int self) {
     ar_rethrow(L);
   }
   n = c->nresults;
-  if (n <= 1) return n;
+  if (n <= 1)
+    return n;
   luaL_checkstack(L, n, "too many results");
-  for (int i = 1; i <= n; i++) lua_rawgeti(L, at + 1, i);
+  for (int i = 1; i <= n; i++)
+    lua_rawgeti(L, at + 1, i);
   return n;
 }
 
@@ -277,7 +284,8 @@ static int drive_main(lua_State *L) {
 int ar_lrun_main(lua_State *L, int self, int nargs) {
   ar_lrun *run = lua_touserdata(L, self);
   int fn = lua_gettop(L) - nargs, status;
-  if (!run->open) ar_raise(L, "RuntimeError", "the run is closed");
+  if (!run->open)
+    ar_raise(L, "RuntimeError", "the run is closed");
   lua_pushcfunction(L, ar_traceback_handler);
   lua_insert(L, fn);
   lua_pushcfunction(L, drive_main);
@@ -289,7 +297,8 @@ int ar_lrun_main(lua_State *L, int self, int nargs) {
   status = lua_pcall(L, nargs + 2, 1, fn);
   run->L = L;
   run->run.sched.current = NULL;
-  if (status != LUA_OK) give_up(L, run);
+  if (status != LUA_OK)
+    give_up(L, run);
   leave(L, run);
   lua_remove(L, fn);
   return status;
@@ -310,7 +319,8 @@ static void shut(lua_State *L, ar_lrun *run) {
 }
 
 void ar_lrun_abandon(lua_State *L, ar_lrun *run) {
-  if (!run->open) return;
+  if (!run->open)
+    return;
   run->L = L;
   run->run.sched.current = NULL;
   give_up(L, run);
@@ -320,12 +330,14 @@ void ar_lrun_abandon(lua_State *L, ar_lrun *run) {
 /* Lua is collecting: no task can be run or told any more. */
 void ar_lrun_abandon_quietly(lua_State *L, ar_lrun *run) {
   ar_sched *s = &run->run.sched;
-  ar_link *link;
   (void)L;
-  while ((link = ar_list_pop(&s->living)) != NULL) s->n_living--;
-  while (ar_list_pop(&run->loose) != NULL) continue;
+  while (ar_list_pop(&s->living) != NULL)
+    s->n_living--;
+  while (ar_list_pop(&run->loose) != NULL)
+    continue;
   run->open = false;
-  if (run->host->run == run) run->host->run = run->outer;
+  if (run->host->run == run)
+    run->host->run = run->outer;
   (void)ar_run_close(&run->run);
 }
 
@@ -343,7 +355,8 @@ static int wind_down(lua_State *L) {
 void ar_lrun_close(lua_State *L, int self) {
   ar_lrun *run = lua_touserdata(L, self);
   int status, handler;
-  if (!run->open) return;
+  if (!run->open)
+    return;
   luaL_checkstack(L, 8, NULL);
   lua_pushcfunction(L, ar_traceback_handler);
   handler = lua_gettop(L);
@@ -353,10 +366,12 @@ void ar_lrun_close(lua_State *L, int self) {
   status = lua_pcall(L, 1, 0, handler);
   run->L = L;
   run->run.sched.current = NULL;
-  if (status != LUA_OK) give_up(L, run);
+  if (status != LUA_OK)
+    give_up(L, run);
   shut(L, run);
   lua_remove(L, handler);
-  if (status != LUA_OK) ar_rethrow(L);
+  if (status != LUA_OK)
+    ar_rethrow(L);
   if (lua_getiuservalue(L, self, AR_RUN_ERROR) != LUA_TNIL) {
     lua_pushnil(L);
     lua_setiuservalue(L, self, AR_RUN_ERROR);

@@ -54,7 +54,8 @@ void ar_raise(lua_State *L, const char *name, const char *fmt, ...) {
 }
 
 void ar_raise_oserror(lua_State *L, ar_err err, const char *what) {
-  if (err == AR_ENOMEM) luaL_error(L, "not enough memory");
+  if (err == AR_ENOMEM)
+    luaL_error(L, "not enough memory");
   if (what != NULL)
     ar_push_error(L, "OSError", "%s: %s", what, ar_err_text(err));
   else
@@ -85,9 +86,11 @@ bool ar_is_error(lua_State *L, int idx) {
 
 int ar_error_kind(lua_State *L, int idx) {
   int kind = AR_KIND_ORDINARY;
-  if (lua_type(L, idx) != LUA_TTABLE || !lua_getmetatable(L, idx)) return kind;
+  if (lua_type(L, idx) != LUA_TTABLE || !lua_getmetatable(L, idx))
+    return kind;
   lua_pushliteral(L, "__kind");
-  if (lua_rawget(L, -2) == LUA_TNUMBER) kind = (int)lua_tointeger(L, -1);
+  if (lua_rawget(L, -2) == LUA_TNUMBER)
+    kind = (int)lua_tointeger(L, -1);
   lua_pop(L, 2);
   return kind;
 }

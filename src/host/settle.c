@@ -27,8 +27,10 @@ static void unanchor_group(lua_State *L, ar_lgroup *g) {
 
 void ar_lgroup_close(lua_State *L, ar_lgroup *g) {
   ar_lgroup **at = &ar_coro_of(g->group.host)->groups;
-  while (*at != NULL && *at != g) at = &(*at)->outer;
-  if (*at == g) *at = g->outer;
+  while (*at != NULL && *at != g)
+    at = &(*at)->outer;
+  if (*at == g)
+    *at = g->outer;
   unanchor_group(L, g);
 }
 
@@ -48,7 +50,8 @@ static void abandon_groups(lua_State *L, ar_coro *c) {
       ar_task *child = ar_container_of(link, ar_task, in_group);
       ar_scope_cancel(&child->own, AR_SOURCE_UNKNOWN);
     }
-    if (ar_list_is_empty(children)) unanchor_group(L, g);
+    if (ar_list_is_empty(children))
+      unanchor_group(L, g);
   }
 }
 
@@ -80,7 +83,8 @@ void ar_lgroup_collect(lua_State *L, ar_lgroup *g) {
 void ar_lgroup_fail(lua_State *L, ar_lgroup *g, ar_coro *by, int idx) {
   ar_scope *s = &g->group.scope;
   ar_lrun *run = (ar_lrun *)ar_container_of(s->sched, ar_run, sched);
-  if (s->cancelled) return;
+  if (s->cancelled)
+    return;
   idx = lua_absindex(L, idx);
   if (!run->run.sched.policy->counts) { /* trio tells why */
     if (by != NULL)
@@ -101,7 +105,8 @@ void ar_lgroup_fail(lua_State *L, ar_lgroup *g, ar_coro *by, int idx) {
 
 void ar_lgroup_interrupt(lua_State *L, ar_lgroup *g) {
   ar_scope *s = &g->group.scope;
-  if (s->cancelled) return;
+  if (s->cancelled)
+    return;
   lua_pushnil(L);
   ar_coro_push(L, ar_coro_of(g->group.host));
   ar_call_errors(L, "task_text", 1, 1);
@@ -116,9 +121,11 @@ static void keep_outcome(lua_State *L, ar_coro *c, int self, int nres) {
   if (nres > 1) {
     lua_createtable(L, nres, 0);
     lua_insert(L, -(nres + 1));
-    for (int i = nres; i >= 1; i--) lua_rawseti(L, -(i + 1), i);
+    for (int i = nres; i >= 1; i--)
+      lua_rawseti(L, -(i + 1), i);
   }
-  if (nres > 0) lua_setiuservalue(L, self, AR_UV_OUTCOME);
+  if (nres > 0)
+    lua_setiuservalue(L, self, AR_UV_OUTCOME);
 }
 
 /* Functions that asked to be called at the end of the task. */
@@ -140,8 +147,10 @@ static void call_watchers(lua_State *L, ar_lrun *run, int self) {
 }
 
 static ar_failure failure_of(int kind) {
-  if ((kind & AR_KIND_CANCELLED) != 0) return AR_FAILURE_CANCELLED;
-  if ((kind & (AR_KIND_KEYBOARD | AR_KIND_EXIT)) != 0) return AR_FAILURE_EXIT;
+  if ((kind & AR_KIND_CANCELLED) != 0)
+    return AR_FAILURE_CANCELLED;
+  if ((kind & (AR_KIND_KEYBOARD | AR_KIND_EXIT)) != 0)
+    return AR_FAILURE_EXIT;
   return AR_FAILURE_ERROR;
 }
 
@@ -174,8 +183,7 @@ static void tell_group(lua_State *L, ar_coro *c, ar_lgroup *g, int kind) {
 static void judge(lua_State *L, ar_lrun *run, ar_coro *c, int kind) {
   ar_task *t = &c->task;
   switch (t->sched->policy->failed(t, failure_of(kind))) {
-    case AR_VERDICT_KEEP:
-      break;
+    case AR_VERDICT_KEEP: break;
     case AR_VERDICT_STOP:
       lua_pushvalue(L, -1);
       ar_lrun_stop(L, run);
@@ -185,6 +193,18 @@ static void judge(lua_State *L, ar_lrun *run, ar_coro *c, int kind) {
       ar_lrun_crash(L, run);
       break;
   }
+}
+
+/* The task ends with groups open, which is an error of its own. */
+static void lose_groups(lua_State *L, ar_coro *c, int self) {
+  abandon_groups(L, c);
+  if (c->failed)
+    return;
+  lua_settop(L, self);
+  ar_push_error(L, "RuntimeError",
+                "Nursery stack corrupted: the task has ended with task "
+                "groups open");
+  c->failed = true;
 }
 
 void ar_settle(lua_State *L, ar_coro *c, int nres) {
@@ -198,18 +218,11 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
   ar_coro_push(L, c);
   lua_insert(L, -(nres + 1));
   self = lua_gettop(L) - nres;
-  if (AR_UNLIKELY(c->groups != NULL)) {
-    abandon_groups(L, c);
-    if (!c->failed) {
-      lua_settop(L, self);
-      ar_push_error(L, "RuntimeError",
-                    "Nursery stack corrupted: the task has ended with task "
-                    "groups open");
-      c->failed = true;
-    }
-  }
+  if (AR_UNLIKELY(c->groups != NULL))
+    lose_groups(L, c, self);
   /* stack: task, results or error */
-  if (c->failed) lua_pushvalue(L, -1);
+  if (c->failed)
+    lua_pushvalue(L, -1);
   goes_on = ar_leave_filter(L, &t->own, t, c->failed);
   if (!c->failed) {
     c->outcome = AR_OUTCOME_RETURNED;
@@ -220,7 +233,8 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
     c->outcome = (ar_error_kind(L, self + 1) & AR_KIND_CANCELLED) != 0
                      ? AR_OUTCOME_CANCELLED
                      : AR_OUTCOME_FAILED;
-    if (!goes_on) lua_pushnil(L);
+    if (!goes_on)
+      lua_pushnil(L);
     lua_pushvalue(L, self + 1);
     keep_outcome(L, c, self, 1);
   }
@@ -234,9 +248,11 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
   ar_lot_unpark(&c->joiners, SIZE_MAX, 0);
   call_watchers(L, run, self);
   if (goes_on) {
-    if (c->outcome == AR_OUTCOME_FAILED) ar_lrun_note_task(L, c, self, -1);
+    if (c->outcome == AR_OUTCOME_FAILED)
+      ar_lrun_note_task(L, c, self, -1);
     judge(L, run, c, kind);
-    if (group != NULL) tell_group(L, c, ar_lgroup_of(group), kind);
+    if (group != NULL)
+      tell_group(L, c, ar_lgroup_of(group), kind);
   }
   lua_settop(L, self);
   if (group != NULL) {

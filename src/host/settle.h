@@ -15,12 +15,12 @@ struct ar_lgroup {
   ar_group group; /* first */
   ar_host *host;
   ar_lgroup *outer; /* borrowed: the host's next open group outwards */
-  int errors;    /* ref: list of errors; LUA_NOREF while there are none */
-  int broken;    /* ref: the cancellation that broke the join; LUA_NOREF */
-  uint64_t serial; /* of the run it belongs to */
-  bool nursery;  /* trio's own: spelled and raised as trio does */
-  bool strict;   /* one error makes a group, too */
-  bool breaks;   /* a cancellation may (still) end the join's wait */
+  int errors;       /* ref: list of errors; LUA_NOREF while there are none */
+  int broken;       /* ref: the cancellation that broke the join; LUA_NOREF */
+  uint64_t serial;  /* of the run it belongs to */
+  bool nursery;     /* trio's own: spelled and raised as trio does */
+  bool strict;      /* one error makes a group, too */
+  bool breaks;      /* a cancellation may (still) end the join's wait */
 };
 
 static inline ar_lgroup *ar_lgroup_of(ar_group *g) {

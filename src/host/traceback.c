@@ -35,7 +35,8 @@ static bool is_known(lua_State *L, int idx) {
     lua_pop(L, 1);
     return known;
   }
-  if (!ar_host_of(L)->rethrowing) return false;
+  if (!ar_host_of(L)->rethrowing)
+    return false;
   lua_rawgetp(L, LUA_REGISTRYINDEX, key_value);
   known = lua_rawequal(L, idx, -1);
   lua_pop(L, 1);

@@ -18,7 +18,8 @@ static ar_time system_now(ar_clock *clock) {
 
 static ar_time system_to_sleep(ar_clock *clock, ar_time deadline) {
   ar_time now = system_now(clock);
-  if (deadline == AR_TIME_MAX) return AR_TIME_MAX;
+  if (deadline == AR_TIME_MAX)
+    return AR_TIME_MAX;
   return deadline > now ? deadline - now : 0;
 }
 
@@ -32,13 +33,17 @@ void ar_clock_init_system(ar_clock *clock, ar_time offset) {
 
 ar_time ar_time_of_seconds(double seconds) {
   double ns = seconds * 1e9;
-  if (isnan(ns) || ns >= 9.2e18) return AR_TIME_MAX;
-  if (ns <= -9.2e18) return -AR_TIME_MAX;
+  if (isnan(ns) || ns >= 9.2e18)
+    return AR_TIME_MAX;
+  if (ns <= -9.2e18)
+    return -AR_TIME_MAX;
   return (ar_time)llround(ns);
 }
 
 double ar_time_to_seconds(ar_time time) {
-  if (time == AR_TIME_MAX) return HUGE_VAL;
-  if (time <= -AR_TIME_MAX) return -HUGE_VAL;
+  if (time == AR_TIME_MAX)
+    return HUGE_VAL;
+  if (time <= -AR_TIME_MAX)
+    return -HUGE_VAL;
   return (double)time / 1e9;
 }

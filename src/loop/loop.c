@@ -16,7 +16,8 @@ struct ar_loop {
 };
 
 /* The numbers of err.def are libuv's on this system. */
-_Static_assert((int)AR_ECANCELED == (int)UV_ECANCELED, "err.def and libuv disagree");
+_Static_assert((int)AR_ECANCELED == (int)UV_ECANCELED,
+               "err.def and libuv disagree");
 _Static_assert((int)AR_ENOMEM == (int)UV_ENOMEM, "err.def and libuv disagree");
 _Static_assert((int)AR_EOF == (int)UV_EOF, "err.def and libuv disagree");
 
@@ -31,11 +32,14 @@ static void on_limit(uv_timer_t *limit) {
 ar_err ar_loop_new(ar_loop **out) {
   ar_err err;
   ar_loop *loop = ar_mem_zalloc(sizeof *loop);
-  if (loop == NULL) return AR_ENOMEM;
+  if (loop == NULL)
+    return AR_ENOMEM;
   err = uv_loop_init(&loop->uv);
-  if (err != 0) goto free_memory;
+  if (err != 0)
+    goto free_memory;
   err = uv_async_init(&loop->uv, &loop->wake, on_wake);
-  if (err != 0) goto close_loop;
+  if (err != 0)
+    goto close_loop;
   uv_unref((uv_handle_t *)&loop->wake);
   (void)uv_timer_init(&loop->uv, &loop->limit); /* cannot fail */
   *out = loop;
@@ -54,7 +58,8 @@ typedef struct {
 
 static void close_one(uv_handle_t *handle, void *arg) {
   leftovers *left = arg;
-  if (uv_is_closing(handle)) return;
+  if (uv_is_closing(handle))
+    return;
   if (handle != (uv_handle_t *)&left->loop->wake &&
       handle != (uv_handle_t *)&left->loop->limit)
     left->others++;

@@ -83,7 +83,8 @@ static void check_group(const ar_group *g) {
     children++;
   }
   AR_ASSERT(g->n_children == children);
-  AR_ASSERT(g->state != AR_GROUP_NEW && g->host != NULL);
+  AR_ASSERT(g->state != AR_GROUP_NEW);
+  AR_ASSERT(g->host != NULL || g->state == AR_GROUP_CLOSED); /* it was lost */
   AR_ASSERT(!g->waiting || g->state == AR_GROUP_JOINING);
   AR_ASSERT(!g->waiting || g->host->state != AR_TASK_DONE);
 }

@@ -12,7 +12,8 @@ ar_err ar_deadline_set(ar_sched *s, ar_deadline *d, ar_time when) {
     return 0;
   }
   /* Behind everything that is being fired. */
-  if (when < s->firing) when = s->firing;
+  if (when < s->firing)
+    when = s->firing;
   if (ar_deadline_is_set(d)) {
     ar_heap_update(&s->deadlines, &d->node, when);
     return 0;
@@ -28,7 +29,8 @@ void ar_deadline_unset(ar_sched *s, ar_deadline *d) {
  * first that was set during the call stands behind all that were not. */
 void ar_deadlines_expire(ar_sched *s, ar_time now) {
   uint64_t end = s->deadlines.next_seq;
-  if (now == AR_TIME_MAX) now--; /* a script's clock: forever never comes */
+  if (now == AR_TIME_MAX)
+    now--; /* a script's clock: forever never comes */
   s->firing = now;
   while (ar_heap_size(&s->deadlines) != 0 &&
          s->deadlines.entries[0].key <= now &&

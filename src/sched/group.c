@@ -21,7 +21,8 @@ ar_err ar_group_open(ar_group *g, ar_task *host) {
   ar_err err;
   AR_ASSERT(g->state == AR_GROUP_NEW);
   err = ar_scope_enter(&g->scope, host);
-  if (err != 0) return err;
+  if (err != 0)
+    return err;
   g->host = host;
   g->state = AR_GROUP_OPEN;
   return 0;
@@ -36,10 +37,12 @@ void ar_group_spawn(ar_group *g, ar_task *t) {
 }
 
 static void wake_host(ar_group *g) {
-  if (!g->waiting || !ar_group_is_empty(g)) return;
+  if (!g->waiting || !ar_group_is_empty(g))
+    return;
   g->waiting = false;
   /* A host whose wait a cancellation has broken is READY already. */
-  if (g->host->state == AR_TASK_PARKED) ar_task_wake(g->host, 0);
+  if (g->host->state == AR_TASK_PARKED)
+    ar_task_wake(g->host, 0);
 }
 
 void ar_group_child_done(ar_group *g, ar_task *t) {

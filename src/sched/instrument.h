@@ -29,12 +29,12 @@ struct ar_instruments {
                ar_time timeout);
 };
 
-#define AR_INSTRUMENT(s, hook, t, timeout)                            \
-  do {                                                                \
-    ar_instruments *i_ = (s)->instruments;                            \
-    if (AR_UNLIKELY(i_ != NULL) &&                                    \
-        (i_->wanted >> (unsigned)AR_HOOK_##hook & 1u) != 0)           \
-      i_->call(i_, AR_HOOK_##hook, t, timeout);                       \
+#define AR_INSTRUMENT(s, hook, t, timeout) \
+  do { \
+    ar_instruments *i_ = (s)->instruments; \
+    if (AR_UNLIKELY(i_ != NULL) && \
+        (i_->wanted >> (unsigned)AR_HOOK_##hook & 1u) != 0) \
+      i_->call(i_, AR_HOOK_##hook, t, timeout); \
   } while (0)
 
 #endif

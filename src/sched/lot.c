@@ -14,6 +14,8 @@ void ar_place_init(ar_place *p, ar_task *task) {
   ar_link_init(&p->link);
   p->task = task;
   p->lot = NULL;
+  p->moved = false;
+  p->refused = 0;
 }
 
 static void stand_in(ar_lot *lot, ar_place *p) {
@@ -24,12 +26,15 @@ static void stand_in(ar_lot *lot, ar_place *p) {
 
 void ar_lot_park(ar_lot *lot, ar_place *p, ar_abort_fn *abort) {
   AR_ASSERT(p->lot == NULL);
+  p->moved = false;
+  p->refused = 0;
   stand_in(lot, p);
   ar_task_park(p->task, lot->kind, lot, abort);
 }
 
 void ar_place_leave(ar_place *p) {
-  if (p->lot == NULL) return;
+  if (p->lot == NULL)
+    return;
   ar_list_remove(&p->link);
   p->lot->n_parked--;
   p->lot = NULL;
@@ -38,7 +43,8 @@ void ar_place_leave(ar_place *p) {
 ar_place *ar_lot_take(ar_lot *lot) {
   ar_link *first = ar_list_first(&lot->places);
   ar_place *p;
-  if (first == NULL) return NULL;
+  if (first == NULL)
+    return NULL;
   p = ar_container_of(first, ar_place, link);
   ar_place_leave(p);
   return p;
@@ -59,6 +65,7 @@ size_t ar_lot_repark(ar_lot *lot, ar_lot *to, size_t n) {
   ar_place *p;
   while (moved < n && (p = ar_lot_take(lot)) != NULL) {
     stand_in(to, p);
+    p->moved = true;
     p->task->wait.kind = to->kind;
     p->task->wait.object = to;
     moved++;

@@ -64,7 +64,8 @@ static void tell_idlers(ar_sched *s) {
   ar_time cushion = ar_container_of(link, ar_idler, link)->cushion;
   while (link != NULL) {
     ar_idler *idler = ar_container_of(link, ar_idler, link);
-    if (idler->cushion != cushion) break;
+    if (idler->cushion != cushion)
+      break;
     ar_list_remove(link);
     idler->idle(idler); /* idler may be gone */
     link = ar_list_first(&s->idlers);
@@ -102,7 +103,8 @@ static bool wait_idle(ar_sched *s) {
   ar_time timeout = AR_TIME_MAX;
   ar_time quiet = AR_TIME_MAX; /* until somebody hears that all are blocked */
   bool jumps = false;
-  if (due != AR_TIME_MAX) timeout = s->clock->to_sleep(s->clock, due);
+  if (due != AR_TIME_MAX)
+    timeout = s->clock->to_sleep(s->clock, due);
   if (!ar_list_is_empty(&s->idlers)) {
     ar_link *first = ar_list_first(&s->idlers);
     quiet = ar_container_of(first, ar_idler, link)->cushion;
@@ -112,16 +114,20 @@ static bool wait_idle(ar_sched *s) {
     /* Who waits for all to be blocked comes before the clock that jumps
      * when they are. */
     jumps = threshold < quiet;
-    if (jumps) quiet = threshold;
+    if (jumps)
+      quiet = threshold;
   }
   if (quiet >= timeout) {
-    if (timeout == AR_TIME_MAX && !has_hope(s)) return false;
+    if (timeout == AR_TIME_MAX && !has_hope(s))
+      return false;
     (void)wait_for_events(s, timeout);
     return true;
   }
-  if (!wait_for_events(s, quiet)) return true; /* the silence was broken */
-  expire(s); /* a real clock may have passed a deadline that was near */
-  if (!ar_list_is_empty(&s->ready) || wants_attention(s)) return true;
+  if (!wait_for_events(s, quiet))
+    return true; /* the silence was broken */
+  expire(s);     /* a real clock may have passed a deadline that was near */
+  if (!ar_list_is_empty(&s->ready) || wants_attention(s))
+    return true;
   if (jumps)
     s->clock->jump(s->clock, due);
   else
@@ -135,7 +141,8 @@ static void poll_events(ar_sched *s) {
     return;
   }
   s->until_poll = s->poll_every;
-  if (!ar_loop_is_alive(s->loop) && s->instruments == NULL) return;
+  if (!ar_loop_is_alive(s->loop) && s->instruments == NULL)
+    return;
   AR_INSTRUMENT(s, before_io_wait, NULL, 0);
   ar_loop_poll(s->loop);
   AR_INSTRUMENT(s, after_io_wait, NULL, 0);
@@ -148,7 +155,8 @@ static void step(ar_sched *s, ar_job *job) {
 
 /* Is there a reason to ask before the batch is through, and is it over? */
 static bool ends_early(ar_sched *s, bool (*until)(void *arg), void *arg) {
-  if (AR_LIKELY(!s->hurry)) return false;
+  if (AR_LIKELY(!s->hurry))
+    return false;
   s->hurry = false;
   return until(arg);
 }
@@ -159,22 +167,29 @@ ar_run_end ar_sched_run(ar_sched *s, bool (*until)(void *arg), void *arg) {
     /* A batch that was left in the middle is finished first. */
     while ((link = ar_list_pop(&s->batch)) != NULL) {
       step(s, ar_container_of(link, ar_job, ready));
-      if (AR_UNLIKELY(wants_attention(s))) return AR_RUN_SIGNAL;
-      if (ends_early(s, until, arg)) return AR_RUN_DONE;
+      if (AR_UNLIKELY(wants_attention(s)))
+        return AR_RUN_SIGNAL;
+      if (ends_early(s, until, arg))
+        return AR_RUN_DONE;
     }
     AR_CHECK_ALL(s);
-    if (until(arg)) return AR_RUN_DONE;
+    if (until(arg))
+      return AR_RUN_DONE;
     s->turns++;
     expire(s);
-    if (ends_early(s, until, arg)) return AR_RUN_DONE; /* before a long wait */
+    if (ends_early(s, until, arg))
+      return AR_RUN_DONE; /* before a long wait */
     if (!ar_list_is_empty(&s->ready)) {
       poll_events(s);
     } else {
-      if (!wait_idle(s)) return AR_RUN_STUCK;
-      if (wants_attention(s)) return AR_RUN_SIGNAL;
+      if (!wait_idle(s))
+        return AR_RUN_STUCK;
+      if (wants_attention(s))
+        return AR_RUN_SIGNAL;
       expire(s);
     }
     ar_list_move_all(&s->batch, &s->ready);
-    if (!ar_list_is_empty(&s->batch)) s->policy->order(s, &s->batch);
+    if (!ar_list_is_empty(&s->batch))
+      s->policy->order(s, &s->batch);
   }
 }

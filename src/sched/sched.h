@@ -30,9 +30,9 @@ typedef struct ar_idler ar_idler;
 
 /* How ar_sched_run ended. */
 typedef enum {
-  AR_RUN_DONE,    /* `until` said so */
-  AR_RUN_STUCK,   /* nothing can ever wake a task */
-  AR_RUN_SIGNAL   /* `attention` was set: see to it, then call again */
+  AR_RUN_DONE,  /* `until` said so */
+  AR_RUN_STUCK, /* nothing can ever wake a task */
+  AR_RUN_SIGNAL /* `attention` was set: see to it, then call again */
 } ar_run_end;
 
 /* Somebody who waits until every task is blocked for `cushion`. */
@@ -43,8 +43,8 @@ struct ar_idler {
 };
 
 struct ar_sched {
-  ar_list ready; /* jobs, in the order they became ready */
-  ar_list batch; /* jobs of the current batch not yet stepped */
+  ar_list ready;    /* jobs, in the order they became ready */
+  ar_list batch;    /* jobs of the current batch not yet stepped */
   ar_task *current; /* borrowed; NULL between steps and in callbacks */
   const ar_policy *policy;
   ar_loop *loop;   /* borrowed (closed by the run, later) */
@@ -54,18 +54,18 @@ struct ar_sched {
   ar_scope system; /* below root: of tasks that no group owns */
   ar_task *main;   /* borrowed (kept by the run's caller); NULL before it
                     * was spawned and once the run has seen that it is done */
-  ar_list living; /* tasks that are not DONE, oldest first */
-  ar_list idlers; /* ar_idler, shortest cushion first */
+  ar_list living;  /* tasks that are not DONE, oldest first */
+  ar_list idlers;  /* ar_idler, shortest cushion first */
   ar_instruments *instruments; /* borrowed; NULL mostly */
   ar_rand rand;
   ar_rand *seeded; /* batches are sorted and shuffled: NULL mostly */
   uint64_t next_id;
-  uint64_t turns;  /* passes so far */
-  ar_time seen;    /* the time, as last read */
-  ar_time firing;  /* deadlines up to here are being fired; AR_TIME_MIN: none */
+  uint64_t turns; /* passes so far */
+  ar_time seen;   /* the time, as last read */
+  ar_time firing; /* deadlines up to here are being fired; AR_TIME_MIN: none */
   size_t n_living;
-  size_t n_patient; /* parked tasks that wait on purpose */
-  size_t n_outside; /* things outside the loop that may still wake a task */
+  size_t n_patient;    /* parked tasks that wait on purpose */
+  size_t n_outside;    /* things outside the loop that may still wake a task */
   unsigned poll_every; /* passes between two looks at the loop */
   unsigned until_poll; /* passes left */
   bool hurry; /* ask `until` after this step, rather than after the batch */

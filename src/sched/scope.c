@@ -49,7 +49,8 @@ static bool is_effective(const ar_scope *s) {
 static ar_scope *walk_next(const ar_scope *top, ar_scope *s, bool skip) {
   ar_link *link = skip ? NULL : ar_list_first(&s->children);
   while (link == NULL) {
-    if (s == top) return NULL;
+    if (s == top)
+      return NULL;
     link = ar_list_next(&s->parent->children, &s->in_parent);
     s = s->parent;
   }
@@ -73,7 +74,8 @@ static void deliver_to_tasks(ar_scope *s) {
 static void update(ar_scope *top) {
   ar_scope *s;
   bool now = is_effective(top);
-  if (now == top->effective) return;
+  if (now == top->effective)
+    return;
   top->effective = now;
   for (s = walk_next(top, top, false); s != NULL;) {
     bool is = is_effective(s);
@@ -81,9 +83,11 @@ static void update(ar_scope *top) {
     s->effective = is;
     s = walk_next(top, s, same);
   }
-  if (!now) return;
+  if (!now)
+    return;
   for (s = top; s != NULL; s = walk_next(top, s, !s->effective))
-    if (s->effective) deliver_to_tasks(s);
+    if (s->effective)
+      deliver_to_tasks(s);
 }
 
 static void set_innermost(ar_task *t, ar_scope *s) {
@@ -101,7 +105,8 @@ ar_err ar_scope_enter(ar_scope *s, ar_task *host) {
       s->source = AR_SOURCE_DEADLINE;
     } else {
       ar_err err = ar_deadline_set(s->sched, &s->due, s->deadline);
-      if (err != 0) return err;
+      if (err != 0)
+        return err;
     }
   }
   ar_scope_attach(s, host->scope, host);
@@ -145,39 +150,47 @@ void ar_scope_move(ar_scope *s, ar_scope *parent) {
 }
 
 void ar_scope_cancel(ar_scope *s, ar_source source) {
-  if (s->cancelled) return;
+  if (s->cancelled)
+    return;
   s->cancelled = true;
   s->source = source;
-  if (!s->entered) return;
+  if (!s->entered)
+    return;
   ar_deadline_unset(s->sched, &s->due);
   update(s);
 }
 
 void ar_scope_set_shield(ar_scope *s, bool shield) {
-  if (s->shield == shield) return;
+  if (s->shield == shield)
+    return;
   s->shield = shield;
-  if (s->entered) update(s);
+  if (s->entered)
+    update(s);
 }
 
 ar_err ar_scope_set_deadline(ar_scope *s, ar_time when) {
   if (s->entered && !s->cancelled) {
     ar_err err = ar_deadline_set(s->sched, &s->due, when);
-    if (err != 0) return err;
+    if (err != 0)
+      return err;
   }
   s->deadline = when;
   return 0;
 }
 
 ar_scope *ar_scope_cause(ar_scope *s) {
-  while (s != NULL && s->effective && !s->cancelled) s = s->parent;
+  while (s != NULL && s->effective && !s->cancelled)
+    s = s->parent;
   return s != NULL && s->cancelled ? s : NULL;
 }
 
 ar_time ar_scope_effective_deadline(const ar_scope *s) {
   ar_time soonest = AR_TIME_MAX;
-  if (s->effective) return -AR_TIME_MAX;
+  if (s->effective)
+    return -AR_TIME_MAX;
   for (; s != NULL; s = s->shield ? NULL : s->parent)
-    if (s->deadline < soonest) soonest = s->deadline;
+    if (s->deadline < soonest)
+      soonest = s->deadline;
   return soonest;
 }
 

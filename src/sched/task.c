@@ -104,7 +104,8 @@ void ar_task_park(ar_task *t, const char *kind, const void *object,
 
 void ar_task_wake(ar_task *t, ar_err err) {
   AR_ASSERT(t->state == AR_TASK_PARKED);
-  if (ar_deadline_is_set(&t->due)) ar_deadline_unset(t->sched, &t->due);
+  if (ar_deadline_is_set(&t->due))
+    ar_deadline_unset(t->sched, &t->due);
   if (t->patient) {
     t->patient = false;
     t->sched->n_patient--;
@@ -118,12 +119,14 @@ void ar_task_wake(ar_task *t, ar_err err) {
 /* The delivery goes through: a native request is not pending any more; a
  * scope's state goes on; control-C is pending until it is raised. */
 static void delivered(ar_task *t, ar_cause cause) {
-  if (cause == AR_CAUSE_NATIVE) t->must_cancel = false;
+  if (cause == AR_CAUSE_NATIVE)
+    t->must_cancel = false;
   if (cause == AR_CAUSE_SCOPE && t->sched->policy->counts) {
     ar_scope *origin = ar_scope_cause(t->scope);
     AR_ASSERT(origin != NULL); /* it is effective, so somebody made it so */
     t->cancelling++;
-    if (origin->host == t) origin->debt++;
+    if (origin->host == t)
+      origin->debt++;
   }
 }
 
@@ -138,9 +141,11 @@ static void offer(ar_task *t, ar_cause cause) {
   delivered(t, cause);
   t->abort = NULL;
   answer = abort(t, cause);
-  if (t->state != AR_TASK_PARKED) return; /* it has woken t by itself */
+  if (t->state != AR_TASK_PARKED)
+    return; /* it has woken t by itself */
   if (answer == AR_ABORTED) {
-    if (cause == AR_CAUSE_INTERRUPT) t->interrupted = false;
+    if (cause == AR_CAUSE_INTERRUPT)
+      t->interrupted = false;
     ar_task_wake(t, AR_ECANCELED);
   } else {
     t->abort = abort;
@@ -153,11 +158,14 @@ void ar_task_deliver(ar_task *t) {
    * and a scope may both be pending when it begins. */
   while (t->state == AR_TASK_PARKED && t->abort != NULL) {
     ar_cause cause = t->sched->policy->deliver(t, AR_MOMENT_PARKED);
-    if (cause == AR_CAUSE_NONE || (offered & cause) != 0) return;
-    if ((t->deaf & cause) != 0) return;
+    if (cause == AR_CAUSE_NONE || (offered & cause) != 0)
+      return;
+    if ((t->deaf & cause) != 0)
+      return;
     /* A native request is handed on each time it is made: the task that is
      * awaited may have swallowed the last one. */
-    if ((t->asked & cause) != 0 && cause != AR_CAUSE_NATIVE) return;
+    if ((t->asked & cause) != 0 && cause != AR_CAUSE_NATIVE)
+      return;
     offered |= cause;
     offer(t, cause);
   }
@@ -170,7 +178,8 @@ ar_cause ar_task_pending(const ar_task *t) {
 }
 
 bool ar_task_request_cancel(ar_task *t) {
-  if (t->state == AR_TASK_DONE) return false;
+  if (t->state == AR_TASK_DONE)
+    return false;
   t->cancelling++;
   t->must_cancel = true;
   ar_task_deliver(t);
@@ -178,13 +187,16 @@ bool ar_task_request_cancel(ar_task *t) {
 }
 
 unsigned ar_task_uncancel(ar_task *t) {
-  if (t->cancelling > 0) t->cancelling--;
-  if (t->cancelling == 0) t->must_cancel = false;
+  if (t->cancelling > 0)
+    t->cancelling--;
+  if (t->cancelling == 0)
+    t->must_cancel = false;
   return t->cancelling;
 }
 
 void ar_task_interrupt(ar_task *t) {
-  if (t->state == AR_TASK_DONE) return;
+  if (t->state == AR_TASK_DONE)
+    return;
   t->interrupted = true;
   ar_task_deliver(t);
 }

@@ -72,7 +72,7 @@ typedef ar_abort ar_abort_fn(ar_task *t, ar_cause cause);
 
 /* What a parked task waits for: read by dumps, never by the scheduler. */
 typedef struct {
-  const char *kind; /* a noun: "sleep", "lock"; static or anchored by L */
+  const char *kind;   /* a noun: "sleep", "lock"; static or anchored by L */
   const void *object; /* borrowed; identity only */
   ar_time since;      /* the run's time, as last read */
 } ar_wait;

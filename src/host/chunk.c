@@ -24,7 +24,8 @@ void ar_lrun_begin_script(lua_State *L) {
   ar_lrun *run;
   ar_coro *c;
   ar_hop *hop = host->hop;
-  while (hop->up != NULL) hop = hop->up;
+  while (hop->up != NULL)
+    hop = hop->up;
   luaL_checkstack(L, 16, NULL);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "anyrun.run");
@@ -56,7 +57,8 @@ void ar_lrun_begin_script(lua_State *L) {
 static int chunk_end(lua_State *L, int status, lua_KContext ctx) {
   ar_host *host = (ar_host *)ctx;
   host->script_failed = status != LUA_OK && status != LUA_YIELD;
-  if (host->script != NULL) host->script->failed = host->script_failed;
+  if (host->script != NULL)
+    host->script->failed = host->script_failed;
   return host->script_failed ? 1 : lua_gettop(L) - 1; /* not the handler */
 }
 
@@ -66,8 +68,7 @@ static int chunk_root(lua_State *L) {
   lua_pushcfunction(L, ar_traceback_handler);
   lua_insert(L, 1);
   return chunk_end(
-      L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, ctx, chunk_end),
-      ctx);
+      L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, ctx, chunk_end), ctx);
 }
 
 /* Drive the implicit run to the end of main, then of everybody; then raise
@@ -141,11 +142,13 @@ int ar_host_main(lua_State *L, int nargs) {
   if (host->implicit != NULL) {
     status = end_script(L, status, nres);
   } else {
-    if (status == LUA_OK && host->script_failed) status = LUA_ERRRUN;
+    if (status == LUA_OK && host->script_failed)
+      status = LUA_ERRRUN;
     lua_xmove(co, L, status == LUA_OK ? nres : 1);
   }
   host->in_script = false;
   lua_remove(L, base);
-  if (status != LUA_OK) note_signal(L, host);
+  if (status != LUA_OK)
+    note_signal(L, host);
   return status;
 }
