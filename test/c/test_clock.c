@@ -64,3 +64,9 @@ TEST("sums of times stop at the ends") {
   CHECK_EQ(ar_time_add(AR_TIME_MAX - 1, 2), AR_TIME_MAX);
   CHECK_EQ(ar_time_add(AR_TIME_MIN + 1, -2), AR_TIME_MIN);
 }
+
+TEST("until forever it is forever") {
+  ar_clock clock;
+  ar_clock_init_system(&clock, 0);
+  CHECK_EQ(clock.to_sleep(&clock, AR_TIME_MAX), AR_TIME_MAX);
+}

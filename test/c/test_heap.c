@@ -276,3 +276,14 @@ TEST("a node cannot be put in twice, nor updated while it is out") {
 }
 
 #endif
+
+TEST("room for fewer than there is room for is no work") {
+  ar_heap h;
+  ar_heap_init(&h);
+  CHECK_EQ(ar_heap_reserve(&h, 100), 0);
+  ar_heap_entry *before = h.entries;
+  CHECK_EQ(ar_heap_reserve(&h, 100), 0);
+  CHECK_EQ(ar_heap_reserve(&h, 1), 0);
+  CHECK(h.entries == before);
+  ar_heap_close(&h);
+}

@@ -3,6 +3,7 @@
 #include "loop/loop.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <uv.h>
 
 #include "base/err.h"
@@ -98,4 +99,37 @@ TEST("no memory for a loop is an error, and nothing is left") {
 
 TEST("the version of libuv has a text") {
   CHECK(strlen(ar_loop_version()) > 2);
+}
+
+TEST("no file descriptors for a loop: an error, and nothing is left") {
+  struct rlimit limit, none;
+  ar_loop *loop = NULL;
+  CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  none = limit;
+  none.rlim_cur = 0;
+  CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  ar_err err = ar_loop_new(&loop);
+  CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  CHECK_EQ(err, AR_EMFILE);
+  CHECK(loop == NULL);
+}
+
+TEST("a wait says whether its time has passed") {
+  ar_loop *loop = new_loop();
+  CHECK(ar_loop_wait(loop, 0));
+  CHECK(ar_loop_wait(loop, MS));
+  ar_loop_wake(loop);
+  CHECK(!ar_loop_wait(loop, 60000 * (ar_time)MS));
+  ar_loop_wake(loop);
+  CHECK(!ar_loop_wait(loop, AR_TIME_MAX));
+  CHECK_EQ(ar_loop_free(loop), 0);
+}
+
+TEST("a handle that is closing already is not counted at the end") {
+  ar_loop *loop = new_loop();
+  uv_timer_t timers[2];
+  for (int i = 0; i < 2; i++)
+    CHECK_EQ(uv_timer_init(ar_loop_uv(loop), &timers[i]), 0);
+  uv_close((uv_handle_t *)&timers[0], NULL);
+  CHECK_EQ(ar_loop_free(loop), 1);
 }

@@ -109,6 +109,9 @@ TEST("a resize that fails leaves the block as it was") {
   ar_mem_fail_at(1);
   CHECK_EQ(ar_mem_lua_alloc(NULL, p, 3, 100), NULL);
   CHECK_STR(p, "ab");
+  CHECK_EQ(ar_mem_realloc(p, 3, SIZE_MAX), NULL); /* no such size */
+  CHECK_STR(p, "ab");
+  CHECK_EQ(ar_mem_realloc(NULL, 0, SIZE_MAX), NULL);
   ar_mem_free(p, 3);
 }
 

@@ -197,3 +197,74 @@ TEST("no memory for a run: it is not opened, and may be closed") {
   CHECK_EQ(ar_run_close(&r), 0);
 #endif
 }
+
+/* What a task is in, a bit each: for the tables below. */
+enum {
+  IN_SCOPE = 1,    /* an effective scope */
+  REQUESTED = 2,   /* a native request */
+  INTERRUPTED = 4, /* control-C */
+  ALL_OF_THEM = 8
+};
+
+/* The cause that is delivered at each moment: N, S or I; - for none. */
+static const char *delivered(const ar_policy *p, ar_task *t, unsigned in,
+                             char *out) {
+  static const char letters[] = "-SN?I";
+  t->own.effective = (in & IN_SCOPE) != 0;
+  t->must_cancel = (in & REQUESTED) != 0;
+  t->interrupted = (in & INTERRUPTED) != 0;
+  for (int moment = AR_MOMENT_FIRST; moment <= AR_MOMENT_END; moment++)
+    out[moment] = letters[p->deliver(t, (ar_moment)moment)];
+  out[AR_MOMENT_END + 1] = '\0';
+  t->own.effective = t->must_cancel = t->interrupted = false;
+  return out;
+}
+
+TEST("what is delivered when: first, woken, parked, end") {
+  /* none, scope, native, both, control-C and each of these again */
+  static const char *const asyncio[] = {"----", "--S-", "NNNN", "NNNN",
+                                        "----", "--S-", "NNNN", "NNNN"};
+  static const char *const trio[] = {"----", "--S-", "----", "--S-",
+                                     "--I-", "--I-", "--I-", "--I-"};
+  world w;
+  actor a;
+  char out[8];
+  world_open(&w, "asyncio");
+  actor_start(&w, &a, play_say);
+  for (unsigned in = 0; in < ALL_OF_THEM; in++) {
+    CHECK_STR(delivered(&ar_policy_asyncio, &a.task, in, out), asyncio[in]);
+    CHECK_STR(delivered(&ar_policy_uvloop, &a.task, in, out), asyncio[in]);
+    CHECK_STR(delivered(&ar_policy_trio, &a.task, in, out), trio[in]);
+  }
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  world_close(&w);
+}
+
+TEST("what the backends promise besides: one row each") {
+  const ar_policy *p[] = {&ar_policy_asyncio, &ar_policy_uvloop,
+                          &ar_policy_trio};
+  static const char *const names[] = {"asyncio", "asyncio", "trio"};
+  for (size_t i = 0; i < ar_countof(p); i++) {
+    bool native = i < 2;
+    CHECK_STR(p[i]->name, names[i]);
+    CHECK_EQ(p[i]->counts, native);
+    CHECK_EQ(p[i]->join_breaks, native);
+    CHECK_EQ(p[i]->asks_clock, !native);
+    CHECK_EQ(p[i]->interrupts_code, !native);
+    CHECK_EQ(p[i]->shifts_clock, !native);
+    CHECK_EQ(p[i]->drains, !native);
+    CHECK_EQ(p[i]->queues_timers, i == 0);
+  }
+}
+
+TEST("trio: a batch of one, or of none, needs no coin") {
+  world w;
+  actor a;
+  ar_rand before;
+  world_open(&w, "trio");
+  actor_start(&w, &a, play_say);
+  before = w.run.sched.rand;
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK_EQ(memcmp(&before, &w.run.sched.rand, sizeof(before)), 0);
+  world_close(&w);
+}

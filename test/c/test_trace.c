@@ -63,6 +63,21 @@ TEST("long lines are cut") {
   CHECK(strlen(text) < 2 * (AR_TRACE_WIDTH + 32));
 }
 
+TEST("of a path the last folder is shown, if it has one") {
+  char text[1024];
+  ar_trace_clear();
+  ar_trace_line("src/sched/task.c", 1, "one");
+  ar_trace_line("sched/task.c", 2, "two");
+  ar_trace_line("task.c", 3, "three");
+  ar_trace_line("/task.c", 4, "four");
+  dump(text, sizeof(text));
+  CHECK(strstr(text, ": sched/task.c:1: one\n") != NULL);
+  CHECK(strstr(text, ": sched/task.c:2: two\n") != NULL);
+  CHECK(strstr(text, ": task.c:3: three\n") != NULL);
+  CHECK(strstr(text, ": /task.c:4: four\n") != NULL);
+  ar_trace_clear();
+}
+
 TEST("a failed assertion says where and what, and shows the trace") {
   ar_trace_clear();
   AR_TRACE("before the fall");
