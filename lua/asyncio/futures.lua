@@ -232,7 +232,8 @@ function futures.callbacks_text(self)
   local list = {}
   for _, entry in ipairs(self._callbacks or list) do
     if type(entry) == "table" then list[#list + 1] = base.where(entry[1])
-    else list[#list + 1] = ("wakeup of '%s'"):format(task_lib.name(entry)) end
+    else list[#list + 1] = ("wakeup of '%s'"):format(
+        task_lib.face(entry):get_name()) end
   end
   if #list == 0 then return "" end
   return (" cb=[%s]"):format(table.concat(list, ", "))

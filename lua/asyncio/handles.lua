@@ -45,7 +45,8 @@ TimerHandle.__tostring = Handle.__tostring
 function Handle:cancel()
   if self._cancelled then return end
   self._cancelled = true
-  self._callback, self._args = nil, nil
+  self._callback = nil
+  for i = 1, self._n do self[i] = nil end
   local item = self._item
   self._item = nil
   if item then item:cancel() end
@@ -82,7 +83,7 @@ local function fire(self)
   self._item = nil
   local f = self._callback
   if not f then return end
-  local ok, err = timed(self._loop, self, f, unpack(self._args, 1, self._args.n))
+  local ok, err = timed(self._loop, self, f, unpack(self, 1, self._n))
   if ok then return end
   if base.stops_loop(err) then error(err, 0) end
   reports.call(self._loop, {
@@ -118,12 +119,16 @@ end
 local function new(cls, loop, fname, target, ...)
   local f, context = read(fname, target)
   if context == nil then context = task_lib.context() end
+  -- the arguments are its array; all fields are named, so that it never grows
   return setmetatable({
     _loop = loop,
     _callback = f,
     _context = context,
-    _args = { n = select("#", ...), ... },
+    _n = select("#", ...),
     _created = loop._debug and base.site() or nil,
+    _item = nil,
+    _cancelled = nil,
+    ...,
   }, cls)
 end
 

@@ -80,9 +80,8 @@ function Loop:_check_open()
   end
 end
 
--- Starts a callback, task or wake-up now, or when the loop runs.
+-- Starts a callback, task or wake-up now, or when the loop runs. It is open.
 function Loop:_start(what, start)
-  self:_check_open()
   if not self._idle then return start(what) end
   self._kept[#self._kept + 1] = { what = what, start = start }
 end

@@ -35,6 +35,17 @@ function Task:_init()
   error(errors.TypeError("tasks are made by asyncio.create_task"), 4)
 end
 
+local counter = 0
+
+--- The next default name of a task.
+---@return string
+---Checkpoint: never.
+---@usage local name = tasks.next_name()
+function task.next_name()
+  counter = counter + 1
+  return "Task-" .. counter
+end
+
 -- Between the native task and its face ------------------------------------
 
 -- An error that nobody has looked at yet: the loop's end hears of it now, or
@@ -143,7 +154,14 @@ end
 ---Checkpoint: never.
 ---@usage print(task:get_name())
 function Task:get_name()
-  return self._native and task_lib.name(self._native) or self._opts.name
+  local native = self._native
+  if not native then return self._opts.name end
+  local name = task_lib.name(native)
+  if not name then
+    name = task.next_name()
+    task_lib.set_name(native, name)
+  end
+  return name
 end
 
 --- Gives it another name: the text of any value.

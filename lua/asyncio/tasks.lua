@@ -12,19 +12,9 @@ local time_lib = require "_anyrun.time"
 local error, ipairs, select, setmetatable = error, ipairs, select, setmetatable
 local table, type = table, type
 
-local tasks = { Task = class.Task }
+local tasks = { Task = class.Task, next_name = class.next_name }
 
 local SPEC <const> = { eager_start = "boolean" }
-local counter = 0
-
---- The next default name of a task.
----@return string
----Checkpoint: never.
----@usage local name = tasks.next_name()
-function tasks.next_name()
-  counter = counter + 1
-  return "Task-" .. counter
-end
 
 local function launch(self)
   local args = self._args
@@ -39,7 +29,7 @@ local function parse(fname, eager, target)
   local f, name, context, rest = spec.parse(fname, 1, target, SPEC, 5)
   if rest and rest.eager_start ~= nil then eager = rest.eager_start end
   return f, {
-    name = name or tasks.next_name(),
+    name = name or class.next_name(),
     context = context,
     eager = eager or nil,
   }
@@ -71,8 +61,10 @@ end
 function tasks.make(loop, fname, eager, target, ...)
   local f, opts = parse(fname, eager, target)
   loop:_check_open()
+  -- all fields are named, so that it does not grow field by field
   local self = setmetatable({
-    _loop = loop, _f = f, _context = opts.context,
+    _loop = loop, _f = f, _context = opts.context, _native = nil, _done = nil,
+    _cancelled = nil, _failed = nil, _callbacks = nil,
   }, class.Task)
   if loop._debug then self._created = base.site() end
   if loop._idle then

@@ -31,6 +31,7 @@ local function wake_later(item) wake(item.native, true) end
 function waiters.serve(self, entry)
   local loop = self._loop
   if type(entry) == "table" then
+    loop:_check_open()
     handles.soon(loop, "add_done_callback",
       { entry[1], context = entry[2] }, self)
   elseif loop._idle then
