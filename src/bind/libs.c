@@ -17,6 +17,8 @@ static const luaL_Reg modules[] = {{"_anyrun.errors", luaopen_anyrun_errors},
                                    {"_anyrun.scope", luaopen_anyrun_scope},
                                    {"_anyrun.group", luaopen_anyrun_group},
                                    {"_anyrun.lot", luaopen_anyrun_lot},
+                                   {"_anyrun.lock", luaopen_anyrun_lock},
+                                   {"_anyrun.channel", luaopen_anyrun_channel},
 #ifdef AR_DEBUG
                                    {"_anyrun.test", luaopen_anyrun_test},
 #endif

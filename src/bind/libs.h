@@ -20,6 +20,8 @@ int luaopen_anyrun_time(lua_State *L);
 int luaopen_anyrun_scope(lua_State *L);
 int luaopen_anyrun_group(lua_State *L);
 int luaopen_anyrun_lot(lua_State *L);
+int luaopen_anyrun_lock(lua_State *L);
+int luaopen_anyrun_channel(lua_State *L);
 #ifdef AR_DEBUG
 int luaopen_anyrun_test(lua_State *L);
 #endif

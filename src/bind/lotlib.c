@@ -6,25 +6,23 @@
 
 #include "base/err.h"
 #include "bind/libs.h"
+#include "bind/llot.h"
 #include "bind/luax.h"
 #include "host/raise.h"
 
 #define UV_KIND 1     /* keeps the name that lot->kind points to */
 #define UV_BREAKERS 2 /* list of who broke it; nil while it is whole */
 
-typedef struct {
-  ar_lot lot;      /* first */
-  const void *run; /* identity of the run it was first waited in, or NULL */
-} llot;
-
 static ar_lot *check_lot(lua_State *L, int idx) {
-  llot *l = luaL_checkudata(L, idx, "ParkingLot");
+  ar_llot *l = luaL_testudata(L, idx, "ParkingLot");
+  if (l == NULL)
+    l = ar_test_lock(L, idx);
+  if (l == NULL)
+    luaL_typeerror(L, idx, "ParkingLot");
   return &l->lot;
 }
 
-/* Waiting binds a lot to the run. */
-static ar_lot *check_lot_of_run(lua_State *L, int idx, ar_coro *c) {
-  llot *l = luaL_checkudata(L, idx, "ParkingLot");
+ar_lot *ar_llot_bind(lua_State *L, ar_llot *l, ar_coro *c) {
   if (AR_UNLIKELY(l->run != c->task.sched)) {
     if (l->run != NULL)
       ar_raise(L, "RuntimeError", "this %s belongs to another run",
@@ -34,9 +32,14 @@ static ar_lot *check_lot_of_run(lua_State *L, int idx, ar_coro *c) {
   return &l->lot;
 }
 
+/* Waiting binds a lot to the run. */
+static ar_lot *check_lot_of_run(lua_State *L, int idx, ar_coro *c) {
+  return ar_llot_bind(L, luaL_checkudata(L, idx, "ParkingLot"), c);
+}
+
 static int lot_new(lua_State *L) {
   const char *kind = luaL_optstring(L, 1, "parking lot");
-  llot *l = lua_newuserdatauv(L, sizeof *l, 2);
+  ar_llot *l = lua_newuserdatauv(L, sizeof *l, 2);
   ar_lot_init(&l->lot, kind);
   l->run = NULL;
   luaL_setmetatable(L, "ParkingLot");
@@ -80,49 +83,57 @@ static int lot_park(lua_State *L) {
   return ar_suspend(L, parkk, 0);
 }
 
-/* A wait nothing can undo. A scope's cancellation is a state, and will be
- * seen by the next wait; what comes but once is kept for this wait's end. */
-static ar_abort abort_never(ar_task *t, ar_cause cause) {
-  if (cause != AR_CAUSE_SCOPE)
-    ar_coro_of(t)->place.refused |= (unsigned char)cause;
+static ar_abort abort_leaving(ar_task *t, ar_cause cause) {
+  ar_coro_of(t)->place.undone = true;
+  return ar_abort_place(t, cause);
+}
+
+/* A scope's cancellation is a state, and will be seen by the next wait; what
+ * comes but once is put back, for the end of this wait or the next. */
+ar_abort ar_abort_never(ar_task *t, ar_cause cause) {
+  if (cause == AR_CAUSE_NATIVE)
+    t->must_cancel = true;
+  if (cause == AR_CAUSE_INTERRUPT)
+    t->interrupted = true;
   return AR_ABORT_LATER;
 }
 
 /* A wait that can be undone until it was moved to another lot. */
 static ar_abort abort_unless_moved(ar_task *t, ar_cause cause) {
   if (ar_coro_of(t)->place.moved)
-    return abort_never(t, cause);
+    return ar_abort_never(t, cause);
   return ar_abort_place(t, cause);
+}
+
+/* Somebody broke the lot it was moved to: a lock's, whose owner is gone. */
+static void check_broken(lua_State *L) {
+  check_whole(L);
+  ar_raise(L, "BrokenResourceError",
+           "the owner of the lock ended without releasing it");
 }
 
 static int waitk(lua_State *L, int status, lua_KContext ctx) {
   ar_coro *c = ar_coro_of(ar_host_running(ar_host_of(L)));
-  ar_cause cause = AR_CAUSE_NONE;
   (void)status;
   (void)ctx;
-  if (c->task.woken == AR_EPIPE)
-    check_whole(L);
-  if (c->task.woken == AR_ECANCELED)
-    cause = c->task.cause;
-  else if ((c->place.refused & AR_CAUSE_NATIVE) != 0)
-    cause = AR_CAUSE_NATIVE;
-  else if (c->place.refused != 0)
-    cause = AR_CAUSE_INTERRUPT;
-  if (AR_LIKELY(cause == AR_CAUSE_NONE))
+  if (AR_LIKELY(c->task.woken == 0))
     return 0;
-  ar_coro_push_cancellation(L, c, cause);
-  return 1;
+  if (c->task.woken == AR_EPIPE)
+    check_broken(L);
+  ar_coro_push_cancellation(L, c, c->task.cause);
+  lua_pushboolean(L, !c->place.undone);
+  return 2;
 }
 
-/* wait(lot, how) -> nil, or the cancellation error that is to be raised. The
- * task may have been woken all the same: on asyncio a native request takes
- * the result away, or `how` made the wait go on; the caller looks at what it
- * was woken for, gives it back or keeps it, and raises the error.
+/* wait(lot, how) -> nil; or the cancellation error that is to be raised, and
+ * whether the task was woken all the same: on asyncio a native request takes
+ * the result away, or `how` made the wait go on. The caller then keeps or
+ * gives back what it was woken for, and raises the error.
  * how: nil; "moved": not undone once it was moved; "shielded": never. */
 static int lot_wait(lua_State *L) {
   static const char *const ways[] = {"", "moved", "shielded", NULL};
-  static ar_abort_fn *const aborts[] = {ar_abort_place, abort_unless_moved,
-                                        abort_never};
+  static ar_abort_fn *const aborts[] = {abort_leaving, abort_unless_moved,
+                                        ar_abort_never};
   ar_coro *c = ar_coro_check(L);
   ar_lot *lot = check_lot_of_run(L, 1, c);
   int way = luaL_checkoption(L, 2, "", ways);
@@ -250,7 +261,7 @@ static int lot_len(lua_State *L) {
 /* A parked task has the lot it parked in on its stack, but perhaps not one
  * that it was moved to: it stays parked, and in no lot. */
 static int lot_gc(lua_State *L) {
-  llot *l = lua_touserdata(L, 1);
+  ar_llot *l = lua_touserdata(L, 1);
   while (ar_lot_take(&l->lot) != NULL)
     continue;
   return 0;

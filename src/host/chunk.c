@@ -126,19 +126,14 @@ int ar_host_main(lua_State *L, int nargs) {
   ar_host *host = ar_host_of(L);
   int base = lua_gettop(L) - nargs, status, nres = 0;
   lua_State *co = lua_newthread(L);
-  ar_hop hop = {co, NULL};
   lua_insert(L, base);
   ar_coro_set_bits(co, AR_CORO_ROOT);
   lua_pushcfunction(co, chunk_root);
   lua_xmove(L, co, nargs + 1);
   /* stack: coroutine */
   host->in_script = true;
-  host->hop = &hop;
   ar_interrupt_attach(host);
-  ar_interrupt_entering(host, co);
-  status = lua_resume(co, L, nargs + 1, &nres);
-  host->hop = NULL;
-  ar_interrupt_entering(host, L);
+  status = ar_coro_run(host, co, L, nargs + 1, &nres);
   if (host->implicit != NULL) {
     status = end_script(L, status, nres);
   } else {

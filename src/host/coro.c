@@ -181,17 +181,23 @@ static void after_step(lua_State *L, ar_coro *c, int status, int nres) {
   lua_pop(L, 1);
 }
 
-void ar_coro_resume(ar_coro *c, int n) {
-  ar_host *host = c->host;
-  lua_State *co = c->L, *L = host->run->L;
+int ar_coro_run(ar_host *host, lua_State *co, lua_State *L, int n, int *nres) {
   ar_hop hop = {co, host->hop};
-  int nres, status;
-  AR_INSTRUMENT(c->task.sched, before_task_step, &c->task, 0);
+  int status;
   host->hop = &hop;
   ar_interrupt_entering(host, co);
-  status = lua_resume(co, L, n, &nres);
+  status = lua_resume(co, L, n, nres);
   host->hop = hop.up;
   ar_interrupt_entering(host, hop.up != NULL ? hop.up->L : host->L);
+  return status;
+}
+
+void ar_coro_resume(ar_coro *c, int n) {
+  ar_host *host = c->host;
+  lua_State *L = host->run->L;
+  int nres, status;
+  AR_INSTRUMENT(c->task.sched, before_task_step, &c->task, 0);
+  status = ar_coro_run(host, c->L, L, n, &nres);
   if (AR_UNLIKELY(c->task.sched->instruments != NULL)) {
     after_step(L, c, status, nres);
   } else if (AR_LIKELY(status == LUA_YIELD && host->suspending)) {
@@ -254,6 +260,7 @@ static void init(ar_coro *c, ar_lrun *run) {
   c->guarded = false;
   c->parent = running != NULL ? running->job.id : 0;
   ar_place_init(&c->place, &c->task);
+  ar_list_init(&c->held);
   ar_lot_init(&c->joiners, "task");
 }
 

@@ -64,7 +64,17 @@ struct ar_coro {
   bool starting;   /* start() looks after its errors, not the group */
   uint64_t parent; /* id of the task it counts as a child of; 0: none */
   ar_place place;  /* where it stands in a lot */
+  ar_list held;    /* ar_held: what it took and has to give back */
   ar_lot joiners;  /* tasks that await its end */
+};
+
+/* Something a task holds: a lock. */
+typedef struct ar_held ar_held;
+struct ar_held {
+  ar_link link;
+  /* Its task, the userdata of which is at `self`, has ended: after this it
+   * holds it no more. */
+  void (*orphaned)(lua_State *L, ar_held *held, int self);
 };
 
 /* A coroutine in the pool, waiting for another task. */
@@ -126,6 +136,10 @@ ar_abort ar_abort_place(ar_task *t, ar_cause cause);
 /* [-0, +1] Make coroutine `co`, which is running, a running task of `run`:
  * the script's chunk, when its run begins. */
 ar_coro *ar_coro_adopt(lua_State *L, lua_State *co, ar_lrun *run);
+
+/* Run coroutine `co`, with the n values on top of its stack, until it gives
+ * way or ends: a Lua status, and how many values it left. */
+int ar_coro_run(ar_host *host, lua_State *co, lua_State *L, int n, int *nres);
 
 /* Its coroutine came back from lua_resume for good. */
 void ar_coro_ended(ar_coro *c, int status, int nres);

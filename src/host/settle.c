@@ -128,6 +128,15 @@ static void keep_outcome(lua_State *L, ar_coro *c, int self, int nres) {
     lua_setiuservalue(L, self, AR_UV_OUTCOME);
 }
 
+/* What it has not given back breaks. */
+static void orphan_held(lua_State *L, ar_coro *c, int self) {
+  ar_link *link;
+  while ((link = ar_list_pop(&c->held)) != NULL) {
+    ar_held *held = ar_container_of(link, ar_held, link);
+    held->orphaned(L, held, self);
+  }
+}
+
 /* Functions that asked to be called at the end of the task. */
 static void call_watchers(lua_State *L, ar_lrun *run, int self) {
   lua_Integer n;
@@ -246,6 +255,7 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
   /* Who awaits the task is woken before the group is cancelled: the host
    * that awaits a failing child sees its failure first. */
   ar_lot_unpark(&c->joiners, SIZE_MAX, 0);
+  orphan_held(L, c, self);
   call_watchers(L, run, self);
   if (goes_on) {
     if (c->outcome == AR_OUTCOME_FAILED)

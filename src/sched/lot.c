@@ -15,7 +15,7 @@ void ar_place_init(ar_place *p, ar_task *task) {
   p->task = task;
   p->lot = NULL;
   p->moved = false;
-  p->refused = 0;
+  p->undone = false;
 }
 
 static void stand_in(ar_lot *lot, ar_place *p) {
@@ -27,7 +27,7 @@ static void stand_in(ar_lot *lot, ar_place *p) {
 void ar_lot_park(ar_lot *lot, ar_place *p, ar_abort_fn *abort) {
   AR_ASSERT(p->lot == NULL);
   p->moved = false;
-  p->refused = 0;
+  p->undone = false;
   stand_in(lot, p);
   ar_task_park(p->task, lot->kind, lot, abort);
 }

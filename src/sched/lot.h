@@ -27,7 +27,7 @@ struct ar_place {
   ar_task *task; /* borrowed: the place is part of it, or outlived by it */
   ar_lot *lot;   /* borrowed; NULL when in no lot */
   bool moved;    /* since it parked, to another lot */
-  unsigned char refused; /* causes its wait has not given way to: lotlib.c */
+  bool undone;   /* its wait was, by an abort function that says so */
 };
 
 void ar_lot_init(ar_lot *lot, const char *kind);
