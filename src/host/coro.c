@@ -184,11 +184,9 @@ static void after_step(lua_State *L, ar_coro *c, int status, int nres) {
 int ar_coro_run(ar_host *host, lua_State *co, lua_State *L, int n, int *nres) {
   ar_hop hop = {co, host->hop};
   int status;
-  host->hop = &hop;
-  ar_interrupt_entering(host, co);
+  ar_hop_enter(host, &hop);
   status = lua_resume(co, L, n, nres);
-  host->hop = hop.up;
-  ar_interrupt_entering(host, hop.up != NULL ? hop.up->L : host->L);
+  ar_hop_leave(host, &hop);
   return status;
 }
 

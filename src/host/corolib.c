@@ -87,11 +87,9 @@ static int resume(lua_State *L, lua_State *co, int mode, int narg) {
   ar_host *host = ar_host_of(L);
   ar_hop hop = {co, host->hop};
   int status, nres;
-  host->hop = &hop;
-  ar_interrupt_entering(host, co);
+  ar_hop_enter(host, &hop);
   status = lua_resume(co, L, narg, &nres);
-  host->hop = hop.up;
-  ar_interrupt_entering(host, L);
+  ar_hop_leave(host, &hop);
   if (AR_UNLIKELY(status == LUA_YIELD && host->suspending)) {
     /* The wait went through ar_coro_check: every coroutine up to the task's
      * can yield, so this cannot fail. */

@@ -16,21 +16,24 @@
 #include "host/lrun.h"
 #include "host/raise.h"
 
-static volatile sig_atomic_t pending;
-static ar_loop *volatile waiting; /* borrowed: loop of the current run */
-lua_State *volatile ar_interrupt_running; /* borrowed: as lua_resume's */
+/* What the handler and the program share. */
+static struct {
+  volatile sig_atomic_t pending; /* the signal; 0: none */
+  ar_host *volatile host;        /* borrowed: NULL while closed */
+  ar_loop *volatile loop;        /* borrowed: that the host may wait in */
+} shared;
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 _Static_assert(sizeof(sig_atomic_t) == sizeof(int), "the flag is read as int");
 
 const volatile int *ar_interrupt_flag(void) {
-  return &pending;
+  return &shared.pending;
 }
 
 int ar_interrupt_take(void) {
-  int signum = pending;
-  pending = 0;
+  int signum = shared.pending;
+  shared.pending = 0;
   return signum;
 }
 
@@ -88,13 +91,13 @@ static void set_hook(lua_State *L) {
 }
 
 static void on_signal(int signum) {
-  lua_State *L = ar_interrupt_running;
-  ar_loop *loop = waiting;
-  pending = signum;
+  ar_host *host = shared.host;
+  ar_loop *loop = shared.loop;
+  shared.pending = signum;
   if (loop != NULL)
     ar_loop_wake(loop);
-  if (L != NULL)
-    set_hook(L);
+  if (host != NULL)
+    set_hook(host->hop != NULL ? host->hop->L : host->L);
 }
 
 void ar_interrupt_entering_slow(lua_State *L) {
@@ -102,14 +105,14 @@ void ar_interrupt_entering_slow(lua_State *L) {
 }
 
 void ar_interrupt_attach(ar_host *host) {
-  waiting = host->run != NULL ? host->run->run.loop : NULL;
+  shared.loop = host->run != NULL ? host->run->run.loop : NULL;
 }
 
 void ar_interrupt_open(ar_host *host) {
   struct sigaction mine, old;
-  ar_interrupt_running = host->L;
-  waiting = NULL;
-  pending = 0;
+  shared.loop = NULL;
+  shared.pending = 0;
+  shared.host = host;
   mine.sa_handler = on_signal;
   mine.sa_flags = 0;
   sigemptyset(&mine.sa_mask);
@@ -123,8 +126,8 @@ void ar_interrupt_open(ar_host *host) {
 void ar_interrupt_close(ar_host *host) {
   struct sigaction old;
   (void)host;
-  ar_interrupt_running = NULL;
-  waiting = NULL;
+  shared.host = NULL;
+  shared.loop = NULL;
   for (size_t i = 0; i < ar_countof(signals); i++) {
     if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == on_signal) {
       old.sa_handler = SIG_DFL;

@@ -10,6 +10,8 @@
 #ifndef ar_interrupt_h
 #define ar_interrupt_h
 
+#include <stdatomic.h>
+
 #include "host/host.h"
 
 /* Take over the signals that have their default action. */
@@ -30,13 +32,23 @@ const volatile int *ar_interrupt_flag(void);
 /* Take the pending signal: its number, 0 if there is none. */
 int ar_interrupt_take(void);
 
-extern lua_State *volatile ar_interrupt_running;
-
-static inline void ar_interrupt_entering(ar_host *host, lua_State *L) {
-  (void)host;
-  ar_interrupt_running = L;
+static inline void ar_interrupt_entering(lua_State *L) {
   if (AR_UNLIKELY(*ar_interrupt_flag() != 0))
     ar_interrupt_entering_slow(L);
+}
+
+/* A coroutine is resumed, and gives way. The signal handler looks at the
+ * innermost one whenever it likes. */
+static inline void ar_hop_enter(ar_host *host, ar_hop *hop) {
+  atomic_signal_fence(memory_order_release);
+  host->hop = hop;
+  ar_interrupt_entering(hop->L);
+}
+
+static inline void ar_hop_leave(ar_host *host, ar_hop *hop) {
+  host->hop = hop->up;
+  atomic_signal_fence(memory_order_release);
+  ar_interrupt_entering(hop->up != NULL ? hop->up->L : host->L);
 }
 
 #endif

@@ -314,8 +314,8 @@ static void shut(lua_State *L, ar_lrun *run) {
     loose->drop(L, loose);
   }
   run->open = false;
+  leave(L, run); /* before its loop goes, which a signal would wake */
   (void)ar_run_close(&run->run);
-  leave(L, run);
 }
 
 void ar_lrun_abandon(lua_State *L, ar_lrun *run) {
