@@ -94,7 +94,7 @@ static void print_man(FILE *out) {
     if (row->word != NULL)
       (void)fprintf(out, " Fl -%s", row->word);
     if (row->value != NULL)
-      (void)fprintf(out, "%s Ar %s", row->word != NULL ? " Ns =" : "",
+      (void)fprintf(out, "%s Ar %s", row->word != NULL ? " Ns = Ns" : "",
                     row->value);
     (void)fputc('\n', out);
     print_sentences(row->help, out);

@@ -41,7 +41,7 @@ load helper
   run --separate-stderr anyrun --help=man
   [ "$status" -eq 0 ]
   same "first line" ".Bl -tag -width Ds" "${lines[0]}"
-  same "second line" ".It Fl -backend Ns = Ar NAME" "${lines[1]}"
+  same "second line" ".It Fl -backend Ns = Ns Ar NAME" "${lines[1]}"
   has ".It Fl c , Fl -check" "$output"
 }
 

@@ -1,0 +1,136 @@
+#!/usr/bin/env bats
+# What the documentation says is what the program does.
+#
+# In README.md every fenced block of Lua is a whole program; its first line,
+# `-- name.lua`, names the file it is saved as. A block of kind `console` is a
+# transcript: `$ command`, then what that prints.
+
+load helper
+
+root=$BATS_TEST_DIRNAME/../..
+
+# Saves the programs of README.md here, and its transcripts in one file.
+unpack_readme() {
+  awk '
+    /^```$/ && kind != "" { kind = ""; next }
+    /^```(lua|console)$/ { kind = substr($0, 4); file = ""; next }
+    kind == "lua" && file == "" { file = substr($0, 4); print file > "programs" }
+    kind == "lua" { print > file }
+    kind == "console" { print > "transcript" }
+  ' "$root/README.md"
+}
+
+# Runs the commands of the transcript in order; prints what it looks like now.
+replay() {
+  mkdir bin
+  ln -s "$ANYRUN" bin/anyrun
+  sed -n 's/^\$ //p' transcript >commands
+  PATH=$PWD/bin:$PATH bash -c '
+    status=0
+    while read -r line <&3; do
+      printf "$ %s\n" "$line"
+      (exit $status)
+      eval "$line" </dev/null 2>&1 3<&-
+      status=$?
+    done 3<commands'
+}
+
+readme_on() {
+  unpack_readme
+  [ "$(wc -l <programs)" -ge 10 ]
+  ANYRUN_BACKEND=$1 run replay
+  diff -u transcript <(printf '%s\n' "$output")
+}
+
+@test "README.md: every program prints what is said, asyncio by default" {
+  readme_on asyncio
+}
+
+@test "README.md: every program prints what is said, trio by default" {
+  readme_on trio
+}
+
+@test "README.md: every program is run and has a name of its own" {
+  unpack_readme
+  local name
+  same "names" "$(sort programs)" "$(sort -u programs)"
+  while read -r name; do
+    [[ $name == *.lua ]]
+    grep -q "^\$ anyrun .*$name" transcript || {
+      echo "nothing runs $name"
+      return 1
+    }
+  done <programs
+}
+
+@test "README.md: every example is listed" {
+  local script
+  for script in "$root"/scripts/examples/*.lua; do
+    grep -qF "(scripts/examples/$(basename "$script"))" "$root/README.md" || {
+      echo "missing: $script"
+      return 1
+    }
+  done
+}
+
+@test "links to files lead to files" {
+  local page link
+  for page in README.md CONTRIBUTING.md test/README.md; do
+    while read -r link; do
+      case $link in http*) continue ;; esac
+      [ -e "$root/$(dirname "$page")/$link" ] || {
+        echo "$page: $link is not there"
+        return 1
+      }
+    done < <(grep -o '](\([^)]*\))' "$root/$page" | sed 's/^](\(.*\))$/\1/')
+  done
+}
+
+@test "README.md: the files of the reading order are there" {
+  local file
+  for file in $(sed -n '/^A reading order/,/^$/p' "$root/README.md" |
+    grep -oE '(src|lua)/[a-z/]+\.(c|lua)'); do
+    [ -e "$root/$file" ]
+  done
+}
+
+# options_of TEXT: the options in it, one a line, in the order of the alphabet.
+options_of() {
+  grep -oE '^ {2,6}(-[A-Za-z],? ?)?(--[a-z-]+)?' <<<"$1" |
+    grep -oE -- '-(-[a-z-]+|[A-Za-z])' | sort
+}
+
+@test "--help, the words for completion and the manual name the same options" {
+  local help words man
+  help=$(options_of "$(anyrun --help)")
+  words=$(anyrun --help=words | grep -v '^--backend=.' | sed 's/=$//' | sort)
+  man=$(sed -n '/options: made by/,/end of options/p' "$root/man/anyrun.1" |
+    grep '^\.It' | grep -oE 'Fl -?[A-Za-z-]+' | sed 's/^Fl /-/' | sort)
+  [ "$(wc -l <<<"$help")" -gt 10 ]
+  same "words" "$help" "$words"
+  same "man page" "$help" "$man"
+}
+
+@test "the options of the manual are those of --help=man" {
+  local man
+  man=$(sed -n '/options: made by/,/end of options/p' "$root/man/anyrun.1" |
+    sed '1d;$d')
+  same "OPTIONS" "$(anyrun --help=man)" "$man"
+}
+
+@test "mandoc has nothing to say about the manual pages" {
+  run mandoc -T lint -W warning "$root"/man/*.[1-8]
+  same "mandoc" "" "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "the manual pages that the pages refer to are there" {
+  local page name section
+  while read -r name section; do
+    case $name in anyrun | anyio | trio | asyncio) ;; *) continue ;; esac
+    [ -e "$root/man/$name.$section" ]
+  done < <(sed -n 's/^\.Xr //p' "$root"/man/*.[1-8])
+  for page in "$root"/man/*.[1-8]; do
+    grep -qF "(man/$(basename "$page"))" "$root/README.md"
+  done
+}
