@@ -269,7 +269,7 @@ fuzz: tools ## libFuzzer: TARGET=sched TIME=60 (seconds)
 	  -artifact_prefix=$(BUILD)/fuzz/$(TARGET)- $(BUILD)/fuzz/corpus/$(TARGET) \
 	  $(wildcard test/fuzz/corpus/$(TARGET))
 
-$(FUZZER): test/fuzz/fuzz_$(TARGET).c $(LOW_LIB) $(HIGH_LIB) $(OUT)/flags
+$(FUZZER): test/fuzz/fuzz_$(TARGET).c $(wildcard test/fuzz/*.h) $(LOW_LIB) $(HIGH_LIB) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,CC $<)$(CC) $(AR_CPPFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) \
 	  -fsanitize=fuzzer -o $@ $< $(HIGH_LIB) $(LOW_LIB) $(LUA_LIBS) $(UV_LIBS) \
