@@ -72,8 +72,9 @@ end)
 t.test("[D-69] main in its shield: main is hit at once, the shielded task lives on", plain, function()
   local log = t.log()
   t.eq(asyncio.run(function()
+    local gate = asyncio.Future()
     local task = asyncio.create_task(function()
-      asyncio.sleep(0.05)
+      gate:await()
       log "shielded task ended"
       return 5
     end)
@@ -81,6 +82,7 @@ t.test("[D-69] main in its shield: main is hit at once, the shielded task lives 
     local shielded = asyncio.shield(task)
     local ok, err = pcall(shielded.await, shielded)
     log(ok, err.name)
+    gate:set_result(nil)
     return task:await()
   end), 5)
   t.eq(log.items, {false, "CancelledError", "shielded task ended"})

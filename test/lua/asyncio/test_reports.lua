@@ -168,8 +168,8 @@ t.test("[AS-DBG-02 D-63] slow callbacks and task steps are reported in debug mod
   local loop, reports = asyncio.get_running_loop(), catch_reports()
   loop:set_debug(true)
   t.eq(loop.slow_callback_duration, 0.1)
-  loop.slow_callback_duration = 0.01
-  loop:call_soon(work, 0.02)
+  loop.slow_callback_duration = 0.05
+  loop:call_soon(work, 0.06)
   loop:call_soon(work, 0.001)
   asyncio.sleep(0)
   t.eq(#reports, 1)
@@ -177,11 +177,11 @@ t.test("[AS-DBG-02 D-63] slow callbacks and task steps are reported in debug mod
   local task = asyncio.create_task {work, name = "slow one"}
   task:cancel()
   pcall(task.await, task)
-  asyncio.create_task({work, name = "slow one"}, 0.02):await()
+  asyncio.create_task({work, name = "slow one"}, 0.06):await()
   t.eq(#reports, 2)
   t.match(reports[2].message, "^Executing <Task .*'slow one'.*> took 0%.%d%d%d seconds$")
   loop:set_debug(false)
-  loop:call_soon(work, 0.02)
+  loop:call_soon(work, 0.06)
   asyncio.sleep(0)
   t.eq(#reports, 2)
 end)
