@@ -135,12 +135,12 @@ on_uvloop("[UV-12] slow timers are reported in debug mode too", function()
   local loop, messages = asyncio.get_running_loop(), t.log()
   loop:set_exception_handler(function(_, context) messages(context.message) end)
   loop:set_debug(true)
-  loop.slow_callback_duration = 0.01
+  loop.slow_callback_duration = 0.05
   loop:call_later(0.001, function()
-    local stop = loop:time() + 0.02
+    local stop = loop:time() + 0.06
     while loop:time() < stop do end
   end)
-  asyncio.sleep(0.05)
+  asyncio.sleep(0.1)
   loop:set_debug(false)
   t.eq(#messages, 1)
   t.match(messages.items[1], "^Executing <TimerHandle ")
