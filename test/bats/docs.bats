@@ -87,11 +87,13 @@ readme_on() {
 }
 
 @test "README.md: the files of the reading order are there" {
-  local file
-  for file in $(sed -n '/^A reading order/,/^$/p' "$root/README.md" |
-    grep -oE '(src|lua)/[a-z/]+\.(c|lua)'); do
+  local file count=0
+  while read -r file; do
     [ -e "$root/$file" ]
-  done
+    count=$((count + 1))
+  done < <(sed -n '/^A reading order/,/^$/p' "$root/README.md" |
+    grep -oE '(src|lua)/[a-z/]+\.(c|lua)')
+  [ "$count" -gt 5 ]
 }
 
 # options_of TEXT: the options in it, one a line, in the order of the alphabet.
@@ -126,11 +128,37 @@ options_of() {
 
 @test "the manual pages that the pages refer to are there" {
   local page name section
-  while read -r name section; do
+  while read -r name section _; do
     case $name in anyrun | anyio | trio | asyncio) ;; *) continue ;; esac
     [ -e "$root/man/$name.$section" ]
   done < <(sed -n 's/^\.Xr //p' "$root"/man/*.[1-8])
   for page in "$root"/man/*.[1-8]; do
     grep -qF "(man/$(basename "$page"))" "$root/README.md"
+  done
+}
+
+# names_of FACE: what its init.lua exports.
+names_of() {
+  sed -n '/^local EXPORTS/,/^}/p' "$root/lua/$1/init.lua" |
+    sed 's/\["[^]]*\]//' | grep -oE '"[A-Za-z_]+"' | tr -d '"'
+}
+
+@test "the pages of section 3 name what the libraries export" {
+  local face name names
+  for face in anyio asyncio; do
+    names=$(names_of $face)
+    [ "$(wc -l <<<"$names")" -gt 10 ]
+    for name in $names; do
+      grep -qw -- "$name" "$root/man/$face.3" || {
+        echo "$face.3 does not name $name"
+        return 1
+      }
+    done
+  done
+  for name in $(anyrun -e 'for name in pairs(require "trio") do print(name) end'); do
+    grep -qw -- "$name" "$root/man/trio.3" || {
+      echo "trio.3 does not name $name"
+      return 1
+    }
   done
 }
