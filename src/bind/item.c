@@ -68,7 +68,7 @@ static void call(lua_State *L, item *it) {
 
 static void step(ar_job *job) {
   item *it = ar_container_of(job, item, job);
-  lua_State *L = it->run->L;
+  lua_State *L = ar_host_stack(it->run->host);
   lua_rawgetp(L, LUA_REGISTRYINDEX, it);
   call(L, it);
 }

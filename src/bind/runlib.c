@@ -83,6 +83,7 @@ static int run_run(lua_State *L) {
 
 static int run_open(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
+  ar_lrun_refuse_nested(L);
   (void)open_run(L, 1);
   return 1;
 }

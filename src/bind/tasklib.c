@@ -127,17 +127,29 @@ static int task_coroutine(lua_State *L) {
 
 /* ---- spawning, native cancellation -------------------------------------- */
 
+/* An eager task's first step is taken inside spawn, up to where it waits. The
+ * caller, a task or a callback, is current again afterwards. */
+static void step_now(ar_coro *c) {
+  ar_sched *s = c->task.sched;
+  ar_task *caller = s->current;
+  ar_list_remove(&c->task.job.ready);
+  c->task.job.step(&c->task.job); /* c may be gone */
+  s->current = caller;
+}
+
 /* spawn(opts, f, ...) -> task that no group owns */
 static int task_spawn(lua_State *L) {
   ar_lrun *run = ar_check_run(L);
   ar_spec spec = {2, 1};
   ar_coro *c;
-  bool system;
+  bool system, eager;
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checkany(L, 2);
   lua_getfield(L, 1, "system");
-  system = lua_toboolean(L, -1);
-  lua_pop(L, 1);
+  lua_getfield(L, 1, "eager");
+  system = lua_toboolean(L, -2);
+  eager = lua_toboolean(L, -1);
+  lua_pop(L, 2);
   if (run->run.winding && ar_list_is_empty(&run->run.sched.living))
     ar_raise(L, "RuntimeError", "Nursery is closed to new arrivals");
   c = ar_coro_new(L, run, 2, 3, lua_gettop(L) - 2);
@@ -155,6 +167,8 @@ static int task_spawn(lua_State *L) {
   c->guarded = system;
   ar_coro_anchor(L, c, -1);
   ar_task_spawn(&c->task, &run->run.sched.system);
+  if (eager)
+    step_now(c);
   return 1;
 }
 

@@ -45,6 +45,8 @@ void ar_lrun_begin_script(lua_State *L) {
   c = ar_coro_adopt(L, hop->L, run);
   lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_context);
   lua_setiuservalue(L, -2, AR_UV_CONTEXT);
+  lua_pushliteral(L, "main");
+  ar_coro_set_extra(L, -2, "name");
   c->parent = 0;
   lua_pop(L, 3);
   ar_run_main(&run->run, &c->task);

@@ -125,7 +125,7 @@ static int push_call(lua_State *L, ar_coro *c) {
 static void end(lua_State *L, ar_coro *c, int nres) {
   ar_task *t = &c->task;
   luaL_checkstack(L, nres + 8, "too many results of a task");
-  if (AR_UNLIKELY(t->must_cancel) &&
+  if (AR_UNLIKELY(t->must_cancel) && !c->failed &&
       t->sched->policy->deliver(t, AR_MOMENT_END) == AR_CAUSE_NATIVE) {
     t->must_cancel = false;
     nres = 1;
@@ -192,7 +192,8 @@ int ar_coro_run(ar_host *host, lua_State *co, lua_State *L, int n, int *nres) {
 
 void ar_coro_resume(ar_coro *c, int n) {
   ar_host *host = c->host;
-  lua_State *L = host->run->L;
+  /* An eager task runs on top of another one: their C stacks add up. */
+  lua_State *L = ar_host_stack(host);
   int nres, status;
   AR_INSTRUMENT(c->task.sched, before_task_step, &c->task, 0);
   status = ar_coro_run(host, c->L, L, n, &nres);
@@ -210,7 +211,7 @@ void ar_coro_ended(ar_coro *c, int status, int nres) {
     c->failed = true;
     nres = 1;
   }
-  end(c->host->run->L, c, nres);
+  end(ar_host_stack(c->host), c, nres);
 }
 
 static void coro_step(ar_job *job) {
@@ -220,7 +221,7 @@ static void coro_step(ar_job *job) {
   lua_State *L;
   int n = 0;
   if (AR_UNLIKELY(first)) {
-    L = c->host->run->L;
+    L = ar_host_stack(c->host);
     if (cause != AR_CAUSE_NONE) { /* cancelled before it began */
       c->failed = true;
       ar_coro_push_cancellation(L, c, cause);
@@ -319,7 +320,7 @@ ar_coro *ar_coro_adopt(lua_State *L, lua_State *co, ar_lrun *run) {
 }
 
 void ar_coro_abandon(ar_host *host, ar_coro *c) {
-  lua_State *L = host->run->L, *co = c->L;
+  lua_State *L = ar_host_stack(host), *co = c->L;
   ar_place_leave(&c->place);
   ar_list_remove(&c->task.job.ready);
   if (ar_deadline_is_set(&c->task.due))

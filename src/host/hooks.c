@@ -70,7 +70,7 @@ static void call_one(lua_State *L, ar_lrun *run, int hooks, int object,
 static void call(ar_instruments *self, ar_hook hook, ar_task *t,
                  ar_time timeout) {
   lua_hooks *h = (lua_hooks *)self;
-  lua_State *L = h->run->L;
+  lua_State *L = ar_host_stack(h->run->host);
   int top = lua_gettop(L);
   lua_Integer n;
   luaL_checkstack(L, 16, NULL);

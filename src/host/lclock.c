@@ -21,9 +21,15 @@ typedef struct {
   ar_lrun *run; /* borrowed: part of its user values */
 } lua_clock;
 
+/* Where to call it: on the stack of who asks, so that its error is raised
+ * there; before the run is current, on that of who opens it. */
+static lua_State *stack_of(const lua_clock *c) {
+  return c->host->run == c->run ? ar_host_stack(c->host) : c->run->L;
+}
+
 /* [-0, +1] A method's result, with `arg` unless it is NaN. */
 static double call(lua_clock *c, const char *method, double arg) {
-  lua_State *L = c->run->L;
+  lua_State *L = stack_of(c);
   double result;
   luaL_checkstack(L, 8, NULL);
   lua_rawgetp(L, LUA_REGISTRYINDEX, c);
@@ -52,7 +58,7 @@ static ar_time to_sleep(ar_clock *clock, ar_time deadline) {
 
 static ar_time threshold(ar_clock *clock) {
   lua_clock *c = (lua_clock *)clock;
-  lua_State *L = c->run->L;
+  lua_State *L = stack_of(c);
   double s;
   lua_rawgetp(L, LUA_REGISTRYINDEX, c);
   lua_getfield(L, -1, "autojump_threshold");
