@@ -198,6 +198,7 @@ static int group_call(lua_State *L) {
   err = ar_group_open(&g->group, &c->task);
   if (err != 0)
     ar_raise_oserror(L, err, "task group");
+  g->group.scope.within = L;
   ar_lgroup_open(L, g, 1);
   lua_pushcfunction(L, ar_traceback_handler);
   lua_insert(L, 2);

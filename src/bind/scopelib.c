@@ -102,6 +102,7 @@ static void enter(lua_State *L, lscope *s, ar_coro *c) {
   if (err != 0)
     ar_raise_oserror(L, err, "cancel scope");
   s->used = true;
+  s->scope->within = L;
   s->scope->caught = false;
 }
 

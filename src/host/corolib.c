@@ -18,6 +18,7 @@
 #include "host/coro.h"
 #include "host/interrupt.h"
 #include "host/raise.h"
+#include "host/settle.h"
 #include "host/traceback.h"
 
 static lua_State *get_co(lua_State *L) {
@@ -222,7 +223,9 @@ static int co_close(lua_State *L) {
   const char *status = status_of(L, co);
   if (status[0] == 'r' || status[0] == 'n')
     return luaL_error(L, "cannot close a %s coroutine", status);
-  if (lua_resetthread(co) == LUA_OK) {
+  int outcome = lua_resetthread(co);
+  ar_coro_closed(L, co);
+  if (outcome == LUA_OK) {
     lua_pushboolean(L, 1);
     return 1;
   }

@@ -34,24 +34,49 @@ void ar_lgroup_close(lua_State *L, ar_lgroup *g) {
   unanchor_group(L, g);
 }
 
+/* The group's body will never be over: its children are cancelled, and nobody
+ * waits for them. */
+static void abandon_group(lua_State *L, ar_lgroup *g) {
+  ar_list *children = &g->group.children;
+  ar_link *link = ar_list_first(children);
+  ar_coro *host = ar_coro_of(g->group.host);
+  ar_lgroup **at = &host->groups;
+  while (*at != g)
+    at = &(*at)->outer;
+  *at = g->outer;
+  ar_scope_cancel(&g->group.scope, AR_SOURCE_UNKNOWN);
+  g->group.state = AR_GROUP_CLOSED;
+  g->group.host = NULL;
+  for (; link != NULL; link = ar_list_next(children, link)) {
+    ar_task *child = ar_container_of(link, ar_task, in_group);
+    ar_scope_cancel(&child->own, AR_SOURCE_UNKNOWN);
+  }
+  if (ar_list_is_empty(children))
+    unanchor_group(L, g);
+}
+
 /* The task ends with groups open: somebody took their bodies away in a
- * coroutine that was never finished. Their children are cancelled, and
- * nobody waits for them. */
+ * coroutine that was never finished. */
 static void abandon_groups(lua_State *L, ar_coro *c) {
-  ar_lgroup *g;
-  while ((g = c->groups) != NULL) {
-    ar_list *children = &g->group.children;
-    ar_link *link = ar_list_first(children);
-    c->groups = g->outer;
-    ar_scope_cancel(&g->group.scope, AR_SOURCE_UNKNOWN);
-    g->group.state = AR_GROUP_CLOSED;
-    g->group.host = NULL;
-    for (; link != NULL; link = ar_list_next(children, link)) {
-      ar_task *child = ar_container_of(link, ar_task, in_group);
-      ar_scope_cancel(&child->own, AR_SOURCE_UNKNOWN);
-    }
-    if (ar_list_is_empty(children))
-      unanchor_group(L, g);
+  while (c->groups != NULL)
+    abandon_group(L, c->groups);
+}
+
+void ar_coro_closed(lua_State *L, const lua_State *co) {
+  ar_task *t = ar_host_running(ar_host_of(L));
+  ar_scope *s, *outer;
+  ar_lgroup *g, *next;
+  if (t == NULL)
+    return;
+  for (g = ar_coro_of(t)->groups; g != NULL; g = next) {
+    next = g->outer;
+    if (g->group.scope.within == co)
+      abandon_group(L, g);
+  }
+  for (s = t->scope; s != &t->own; s = outer) {
+    outer = s->parent;
+    if (s->within == co)
+      ar_scope_exit(s);
   }
 }
 

@@ -34,6 +34,10 @@ void ar_lgroup_open(lua_State *L, ar_lgroup *g, int idx);
 /* [-0, +0] ... and left. */
 void ar_lgroup_close(lua_State *L, ar_lgroup *g);
 
+/* Coroutine `co` of the running task was closed: the scopes and groups that
+ * it was inside of are left. */
+void ar_coro_closed(lua_State *L, const lua_State *co);
+
 /* The task ends: its results, nres of them, or its error (c->failed) are on
  * top of L, and are popped. Never raises but for lack of memory. */
 void ar_settle(lua_State *L, ar_coro *c, int nres);

@@ -22,6 +22,7 @@ void ar_scope_init(ar_scope *s) {
   s->sched = NULL;
   ar_deadline_init(&s->due, on_due);
   s->deadline = AR_TIME_MAX;
+  s->within = NULL;
   s->debt = 0;
   s->source = AR_SOURCE_NONE;
   s->cancelled = false;
