@@ -13,6 +13,7 @@ local EXPORTS <const> = {
   ["_anyrun.group"] = { "create_task_group", "TaskHandle" },
   ["anyrun.run"] = { "get_all_backends", "get_available_backends" },
   ["anyio.resources"] = { "aclose_forcefully" },
+  ["anyio.streams.memory"] = { "create_memory_object_stream" },
   ["anyio.tasks"] = {
     "TASK_STATUS_IGNORED", "TaskInfo", "get_cancelled_exc_class",
     "get_current_task", "get_running_tasks", "wait_all_tasks_blocked",
@@ -44,8 +45,20 @@ local EXPORTS <const> = {
 local MODULES <const> = {
   abc = "anyio.abc",
   lowlevel = "anyio.lowlevel",
+  streams = "anyio.streams",
   testing = "anyio.testing",
   with = "anyrun.with",
+}
+
+-- fields whose value is a module that is a class
+local CLASSES <const> = {
+  CapacityLimiter = "anyrun.sync.limiter",
+  Condition = "anyrun.sync.condition",
+  Event = "anyrun.sync.event",
+  Future = "anyrun.sync.future",
+  Lock = "anyrun.sync.lock",
+  ResourceGuard = "anyrun.sync.guard",
+  Semaphore = "anyrun.sync.semaphore",
 }
 
 local where = {}
@@ -55,8 +68,8 @@ end
 
 local function find(self, name)
   local value
-  if MODULES[name] then
-    value = require(MODULES[name])
+  if MODULES[name] or CLASSES[name] then
+    value = require(MODULES[name] or CLASSES[name])
   elseif name == "run" then
     value = require("_anyrun.run").globals().run
   elseif name == "current_time" then

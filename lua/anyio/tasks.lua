@@ -1,5 +1,6 @@
 --- Facts about tasks, and the small things around task groups.
 
+local TaskInfo = require "anyrun.taskinfo"
 local class = require "anyrun.class"
 local native_run = require "_anyrun.run"
 local native_task = require "_anyrun.task"
@@ -7,37 +8,6 @@ local native_task = require "_anyrun.task"
 local ipairs = ipairs
 
 local tasks = {}
-
----@class anyio.TaskInfo
----@field id integer differs from that of every other task of this process
----@field name string
----@field parent_id? integer the task that owns its group; nil for the main one
----@field coroutine? thread what it runs in; nil before its first step
-local TaskInfo = class.new("TaskInfo")
-
-function TaskInfo:_init(task)
-  self._task = task
-  self.id = native_task.id(task)
-  self.name = native_task.name(task)
-  self.parent_id = native_task.parent_id(task)
-  self.coroutine = native_task.coroutine(task)
-end
-
-function TaskInfo:__eq(other)
-  return class.is(other, TaskInfo) and self.id == other.id
-end
-
-function TaskInfo:__tostring()
-  return ("TaskInfo(id=%d, name='%s')"):format(self.id, self.name)
-end
-
---- Whether the task's next checkpoint will raise a cancellation.
----@return boolean
----Checkpoint: never.
----@usage if anyio.get_current_task():has_pending_cancellation() then return end
-function TaskInfo:has_pending_cancellation()
-  return native_task.has_pending_cancellation(self._task)
-end
 
 --- The running task, as it is now.
 ---@return anyio.TaskInfo

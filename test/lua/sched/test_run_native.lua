@@ -62,64 +62,6 @@ t.test("[RUN-17 B14] there is no current library in a loop callback", on_asyncio
     t.isa(err, anyio.RuntimeError)
   end)
 
-t.test("[RUN-17 B16] there is no current library in a worker thread", function()
-  local class_name = anyio.to_thread.run_sync(function()
-    local _, err = pcall(require("sniffio").current_async_library)
-    return type(err) == "table" and err.name or err
-  end)
-  t.eq(class_name, "AsyncLibraryNotFoundError")
-end)
-
-t.test("[B16] what a worker thread calls in the loop sees the loop's library",
-  function()
-    local name = anyio.to_thread.run_sync(function()
-      return anyio.from_thread.run_sync(sniffio.current_async_library)
-    end)
-    t.eq(name, t.backend)
-  end)
-
-t.test("[RUN-19] threads run loops of their own at the same time", function()
-  local function work(backend)
-    return require("anyio").run(function()
-      local inner = require "anyio"
-      inner.sleep(0.01)
-      return require("sniffio").current_async_library()
-    end, {backend = backend})
-  end
-  local names = {}
-  group(function(tg)
-    for i, backend in ipairs{"asyncio", "trio", "asyncio", "trio"} do
-      tg:start_soon(function()
-        names[i] = anyio.to_thread.run_sync(work, backend)
-      end)
-    end
-  end)
-  t.eq(names, {"asyncio", "trio", "asyncio", "trio"})
-  t.eq(sniffio.current_async_library(), t.backend)
-end)
-
-t.test("[RUN-35] a worker thread has no loop", function()
-  local names = anyio.to_thread.run_sync(function()
-    local a = require "anyio"
-    local calls = {
-      a.CancelScope, a.create_task_group, a.current_time, a.get_current_task,
-      a.current_effective_deadline, a.get_cancelled_exc_class,
-      a.lowlevel.current_token, function() return a.move_on_after(1) end,
-      function() return a.fail_after(1, function() end) end,
-      function() return a.fail_at(1, function() end) end,
-      function() return a.sleep(0) end, a.lowlevel.checkpoint,
-    }
-    local list = {}
-    for i, call in ipairs(calls) do
-      local _, err = pcall(call)
-      list[i] = type(err) == "table" and err.name or tostring(err)
-    end
-    return list
-  end)
-  for i, name in ipairs(names) do t.eq(name, "NoEventLoopError", "call " .. i) end
-  t.eq(#names, 12)
-end)
-
 t.test("[RUN-36 B18] the other library cannot be used in a run", function()
   if t.backend == "trio" then
     local asyncio = require "asyncio"

@@ -1,0 +1,14 @@
+--- `anyio.streams`: its modules are loaded when they are first looked at.
+
+local rawset, require, setmetatable = rawset, require, setmetatable
+
+local KNOWN <const> = { memory = true }
+
+return setmetatable({}, {
+  __index = function(self, name)
+    if not KNOWN[name] then return nil end
+    local module = require("anyio.streams." .. name)
+    rawset(self, name, module)
+    return module
+  end,
+})
