@@ -203,3 +203,25 @@ t.test("[RUN-40 B20] a native Condition in a cancelled scope gets its lock back"
     end)
     t.eq(log.items, {"released", "cancelled"})
   end)
+
+t.test("[RUN-35] a callback of the loop is no task: nothing can be had there",
+  {backend = "asyncio"}, function()
+    local calls = {
+      anyio.CancelScope, anyio.create_task_group, anyio.get_current_task,
+      anyio.current_effective_deadline, anyio.lowlevel.checkpoint,
+      function() return anyio.move_on_after(1) end,
+      function() return anyio.fail_after(1, function() end) end,
+      function() return anyio.sleep(0) end,
+    }
+    local seen = {}
+    require("asyncio").get_running_loop():call_soon(function()
+      for i, call in ipairs(calls) do
+        local ok, err = pcall(call)
+        seen[i] = not ok and anyio.isinstance(err, anyio.NoEventLoopError)
+      end
+    end)
+    checkpoint()
+    checkpoint()
+    t.eq(#seen, #calls)
+    for i, refused in ipairs(seen) do t.ok(refused, "call " .. i) end
+  end)
