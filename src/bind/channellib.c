@@ -21,11 +21,12 @@
 #include "bind/libs.h"
 #include "bind/llot.h"
 #include "bind/luax.h"
+#include "bind/ring.h"
 #include "host/raise.h"
 
-#define ITEM 2       /* place on the stack of who waits */
-#define UV_RING 1    /* user value of a channel */
-#define UV_CHANNEL 1 /* user value of an end */
+#define ITEM 2                   /* place on the stack of who waits */
+#define UV_RING AR_RING_TABLE    /* user value of a channel */
+#define UV_CHANNEL AR_RING_OWNER /* user value of an end */
 #define UNBOUNDED SIZE_MAX
 
 static const char ar_key_end[] = "a class of channel ends";
@@ -38,10 +39,7 @@ typedef struct {
   ar_llot senders;   /* they wait for room */
   ar_llot receivers; /* they wait for an item */
   size_t max;
-  size_t used;      /* items in the ring */
-  size_t head;      /* where the oldest is, from 0 */
-  size_t capacity;  /* of the ring */
-  size_t peak;      /* most items there ever were */
+  ar_ring ring;     /* items that were sent and not yet received */
   size_t open_send; /* ends */
   size_t open_receive;
   unsigned rules;
@@ -70,76 +68,6 @@ static chend *check_kind(lua_State *L, bool sends) {
   if (AR_UNLIKELY(e->sends != sends))
     luaL_typeerror(L, 1, sends ? "sending end" : "receiving end");
   return e;
-}
-
-/* ---- the ring ----------------------------------------------------------- */
-
-/* [-0, +1] */
-static void push_ring(lua_State *L) {
-  lua_getiuservalue(L, 1, UV_CHANNEL);
-  lua_getiuservalue(L, -1, UV_RING);
-  lua_remove(L, -2);
-}
-
-static lua_Integer slot(const channel *ch, size_t i) {
-  size_t at = ch->head + i;
-  return (lua_Integer)(at < ch->capacity ? at : at - ch->capacity) + 1;
-}
-
-/* Twice the room. The ring is on top: a larger one replaces it. */
-static void grow(lua_State *L, channel *ch) {
-  size_t capacity = ch->capacity == 0 ? 4 : ch->capacity * 2;
-  lua_createtable(L, (int)capacity, 0);
-  for (size_t i = 0; i < ch->used; i++) {
-    lua_rawgeti(L, -2, slot(ch, i));
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-  lua_getiuservalue(L, 1, UV_CHANNEL);
-  lua_pushvalue(L, -2);
-  lua_setiuservalue(L, -2, UV_RING);
-  lua_pop(L, 1);
-  lua_replace(L, -2);
-  ch->head = 0;
-  ch->capacity = capacity;
-}
-
-/* [-1, +0] The item on top becomes the newest. */
-static void put(lua_State *L, channel *ch) {
-  push_ring(L);
-  if (AR_UNLIKELY(ch->used == ch->capacity))
-    grow(L, ch);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, slot(ch, ch->used));
-  lua_pop(L, 1);
-  ch->used++;
-  if (ch->used > ch->peak)
-    ch->peak = ch->used;
-}
-
-/* [-1, +0] The item on top becomes the oldest again. */
-static void put_back(lua_State *L, channel *ch) {
-  push_ring(L);
-  if (ch->used == ch->capacity)
-    grow(L, ch);
-  ch->head = ch->head == 0 ? ch->capacity - 1 : ch->head - 1;
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)ch->head + 1);
-  lua_pop(L, 1);
-  ch->used++;
-}
-
-/* [-0, +1] The oldest item, which is no longer in the ring. */
-static void take(lua_State *L, channel *ch) {
-  lua_Integer at = slot(ch, 0);
-  push_ring(L);
-  lua_rawgeti(L, -1, at);
-  lua_pushnil(L);
-  lua_rawseti(L, -3, at);
-  lua_remove(L, -2);
-  ch->used--;
-  ch->head++;
-  if (ch->head == ch->capacity)
-    ch->head = 0;
 }
 
 /* ---- handing over ------------------------------------------------------- */
@@ -175,7 +103,7 @@ static void check_can_send(lua_State *L, const chend *e) {
 }
 
 static bool is_room(const channel *ch) {
-  return ch->receivers.lot.n_parked > 0 || ch->used < ch->max;
+  return ch->receivers.lot.n_parked > 0 || ch->ring.used < ch->max;
 }
 
 /* Send the item at place 2, if that can be done now. */
@@ -188,7 +116,7 @@ static bool send_once(lua_State *L, chend *e) {
   if (ch->receivers.lot.n_parked > 0)
     hand_over(L, ch);
   else
-    put(L, ch);
+    ar_ring_put(L, &ch->ring);
   return true;
 }
 
@@ -260,11 +188,11 @@ static bool receive_once(lua_State *L, chend *e) {
   channel *ch = e->ch;
   if (AR_UNLIKELY(e->closed))
     ar_raise(L, "ClosedResourceError", "this end is closed");
-  if (AR_LIKELY(ch->used > 0)) {
-    take(L, ch);
-    if (ch->senders.lot.n_parked > 0 && ch->used < ch->max) {
+  if (AR_LIKELY(ch->ring.used > 0)) {
+    ar_ring_take(L, &ch->ring);
+    if (ch->senders.lot.n_parked > 0 && ch->ring.used < ch->max) {
       relieve(L, ch);
-      put(L, ch);
+      ar_ring_put(L, &ch->ring);
     }
     return true;
   }
@@ -292,7 +220,7 @@ static void give_back(lua_State *L, chend *e) {
   if (ch->receivers.lot.n_parked > 0)
     hand_over(L, ch);
   else
-    put_back(L, ch);
+    ar_ring_put_back(L, &ch->ring);
 }
 
 static int receivedk(lua_State *L, int status, lua_KContext ctx) {
@@ -338,7 +266,7 @@ static int receive(lua_State *L, lua_KContext ctx) {
   channel *ch = e->ch;
   lua_settop(L, 1);
   c->cancel_points++;
-  if (ch->used == 0 && ch->senders.lot.n_parked == 0 && !e->closed &&
+  if (ch->ring.used == 0 && ch->senders.lot.n_parked == 0 && !e->closed &&
       ch->open_send > 0)
     return wait_to_receive(L, e, c, ctx);
   c->schedule_points++;
@@ -430,7 +358,7 @@ static void drop_items(lua_State *L, channel *ch) {
   lua_newtable(L);
   lua_setiuservalue(L, -2, UV_RING);
   lua_pop(L, 1);
-  ch->used = ch->head = ch->capacity = 0;
+  ch->ring.used = ch->ring.head = ch->ring.capacity = 0;
 }
 
 static int end_close(lua_State *L) {
@@ -463,13 +391,13 @@ static void push_size(lua_State *L, size_t n) {
 
 static int end_counts(lua_State *L) {
   const channel *ch = check_end(L)->ch;
-  push_size(L, ch->used);
+  push_size(L, ch->ring.used);
   push_size(L, ch->max);
   push_size(L, ch->open_send);
   push_size(L, ch->open_receive);
   push_size(L, ch->senders.lot.n_parked);
   push_size(L, ch->receivers.lot.n_parked);
-  push_size(L, ch->peak);
+  push_size(L, ch->ring.peak);
   return 7;
 }
 
@@ -501,7 +429,7 @@ static int channel_open(lua_State *L) {
   ar_lot_init(&ch->receivers.lot, "an item from a stream");
   ch->receivers.run = NULL;
   ch->max = max >= 1e15 ? UNBOUNDED : (size_t)max;
-  ch->used = ch->head = ch->capacity = ch->peak = 0;
+  ch->ring.used = ch->ring.head = ch->ring.capacity = ch->ring.peak = 0;
   ch->open_send = ch->open_receive = 0;
   ch->rules = (unsigned)luaL_optinteger(L, 4, 0);
   luaL_setmetatable(L, "Channel");

@@ -45,7 +45,7 @@ struct ar_scope {
   struct ar_sched *sched; /* borrowed; NULL until first entered */
   ar_deadline due;        /* set while entered and not cancelled */
   ar_time deadline;       /* AR_TIME_MAX: none */
-  const void *within; /* coroutine it was entered in (host room's) */
+  const void *within;     /* coroutine it was entered in (host room's) */
   unsigned debt; /* native requests made for its cancellation (asyncio) */
   ar_source source;
   bool cancelled; /* cancel was called; never taken back */
