@@ -7,12 +7,13 @@ local errors = require "anyrun.errors"
 local futures = require "asyncio.futures"
 local options = require "anyrun.options"
 local reports = require "asyncio.reports"
+local run_lib = require "_anyrun.run"
 local task_lib = require "_anyrun.task"
 local waiters = require "asyncio.waiters"
 
 local error, math, select, setmetatable = error, math, select, setmetatable
 local table, tostring = table, tostring
-local outcome = task_lib.outcome
+local is_winding, outcome = run_lib.is_winding, task_lib.outcome
 
 local task = {}
 
@@ -54,6 +55,12 @@ local function failed(self, err)
   if self._owned or base.stops_loop(err) then return end
   if self._loop._closing then
     table.insert(self._loop._hanging, self)
+  elseif is_winding() then -- the end of a run that has no runner to tell it
+    reports.call(self._loop, {
+      message = "unhandled exception during asyncio.run() shutdown",
+      exception = err,
+      task = self,
+    })
   else
     reports.arm(self, err)
   end

@@ -179,8 +179,11 @@ t.test("[B20] a native wait in a cancelled scope is hit every time", on_asyncio,
     asyncio.sleep(0)
   end)
 
+local no_condition = not require("asyncio").Condition
+  and "asyncio's own locks are not built yet" or nil
+
 t.test("[RUN-40 B20] a native Condition in a cancelled scope gets its lock back",
-  on_asyncio, function()
+  {backend = "asyncio", skip = no_condition}, function()
     local asyncio = require "asyncio"
     local log = t.log()
     group(function(tg)
