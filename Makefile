@@ -193,7 +193,7 @@ run: release ## build, then run a first script on the trio backend
 	@echo '$(BUILD)/release/anyrun --backend=trio scripts/examples/hello.lua'
 	@$(BUILD)/release/anyrun --backend=trio scripts/examples/hello.lua
 
-man: release ## put the options of --help into man/anyrun.1
+man: release ## put options and annotations into the manual pages
 	@ANYRUN=$(BUILD)/release/anyrun scripts/mkman
 
 # ---- check ------------------------------------------------------------------
