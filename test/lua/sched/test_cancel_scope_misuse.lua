@@ -121,6 +121,17 @@ t.test("[CS-52] a scope that has ended cannot be entered again", {backend = "tri
   checkpoint()
 end)
 
+t.test("[CS-52] a scope of another run cannot be entered", {plain = true}, function()
+  local scope = t.run(anyio.CancelScope)
+  t.run(function()
+    local entered = false
+    t.raises(anyio.RuntimeError, scope, function() entered = true end)
+    t.no(entered)
+    scope:cancel()
+    anyio.lowlevel.checkpoint()
+  end)
+end)
+
 --- Enter a scope inside a coroutine and leave it open at a yield.
 local function open_in_coroutine(on_scope)
   local co = coroutine.create(function()
