@@ -1,8 +1,8 @@
 --- Makes the lists of functions and classes in man/*.3 of the annotations of
 --- the Lua library:  anyrun scripts/man3.lua anyio|trio|asyncio
 -- A function is shown when the face exports it, a class when it has methods
--- that are annotated. What is written in C is described by hand, above the
--- lists.
+-- that are annotated. A function in C has its annotation in a Lua file, with
+-- `---@function Class:name`, or is described by hand above the lists.
 
 package.path = arg[0]:match("^(.*/)") .. "?.lua;" .. package.path
 local check = require "check"
@@ -153,27 +153,47 @@ local function class_of(doc, line, by_variable)
   end
 end
 
+--- Whose doc this is: of `function owner:name(`, `owner.name =`, or of what a
+--- tag names where there is no such line.
+local function subject(thing)
+  local tag = thing.doc["function"]
+  if tag then return tag[1].text:match("^([%w_]+)[.:]([%w_]+)") end
+  local owner, name = thing.line:match("^function%s+([%w_]+)[.:]([%w_]+)%s*%(")
+  if owner then return owner, name end
+  return thing.line:match("^([%w_]+)%.([%w_]+)%s*=")
+end
+
+local function add_method(class, name, doc)
+  if name == "_init" then
+    class.init = doc
+  elseif not name:find("^_") then
+    table.insert(class.methods, { name = name, doc = doc })
+  end
+end
+
+local function read_thing(thing, by_variable)
+  local doc, line = thing.doc, thing.line
+  if doc.class then return class_of(doc, line, by_variable) end
+  local owner, name = subject(thing)
+  -- a class may go on in another file
+  local class = owner and (by_variable[owner] or by_short_name[owner])
+  if class then
+    add_method(class, name, doc)
+  elseif owner == "common" then -- what all classes of the file have
+    for _, one in pairs(by_variable) do add_method(one, name, doc) end
+  elseif owner and owner:find("^%l") and not name:find("^_") then
+    local full = exported(name)
+    if full and doc.Checkpoint then add_function(full, doc) end
+  elseif line:find("^local function new%(cls") then
+    for _, one in pairs(by_variable) do one.init = one.init or doc end
+  elseif line:find("^local function with%(") and face_name == "anyio" then
+    add_function("anyio.with", doc)
+  end
+end
+
 local function read_file(file)
   local by_variable = {}
-  for _, thing in ipairs(things(file)) do
-    local doc, line = thing.doc, thing.line
-    local owner, name = line:match("^function%s+([%w_]+)[.:]([%w_]+)%s*%(")
-    if not owner then owner, name = line:match("^([%w_]+)%.([%w_]+)%s*=") end
-    -- a class may go on in another file
-    local class = owner and (by_variable[owner] or by_short_name[owner])
-    if doc.class then
-      class_of(doc, line, by_variable)
-    elseif class and name == "_init" then
-      class.init = doc
-    elseif class and not name:find("^_") then
-      table.insert(class.methods, { name = name, doc = doc })
-    elseif owner and owner:find("^%l") and not name:find("^_") then
-      local full = exported(name)
-      if full and doc.Checkpoint then add_function(full, doc) end
-    elseif line:find("^local function with%(") and face_name == "anyio" then
-      add_function("anyio.with", doc)
-    end
-  end
+  for _, thing in ipairs(things(file)) do read_thing(thing, by_variable) end
 end
 
 for _, file in ipairs(check.files(SOURCES[face_name][1], "-name '*.lua'")) do

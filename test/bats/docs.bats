@@ -139,8 +139,10 @@ options_of() {
 
 # names_of FACE: what its init.lua exports.
 names_of() {
-  sed -n '/^local EXPORTS/,/^}/p' "$root/lua/$1/init.lua" |
+  local file=$root/lua/$1/init.lua
+  sed -n '/^local EXPORTS/,/^}/p' "$file" |
     sed 's/\["[^]]*\]//' | grep -oE '"[A-Za-z_]+"' | tr -d '"'
+  sed -nE '/^local CLASSES/,/^}/s/^  (\w+) = .*/\1/p' "$file"
 }
 
 @test "the pages of section 3 name what the libraries export" {
