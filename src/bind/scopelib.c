@@ -20,12 +20,13 @@
 #include "host/raise.h"
 #include "host/traceback.h"
 
-#define UV_REASON 1 /* text of the TimeoutError */
-#define UV_CLASS 2  /* name of the class to raise: TimeoutError, TooSlowError */
-#define UV_GROUP 3  /* the group it is the scope of */
+/* Its only user value: nil, or a table with the text of the TimeoutError
+ * ("reason"), the name of the class to raise instead ("class"), the group it
+ * is the scope of ("group"). Few scopes have any of them. */
+#define UV_NOTES 1
 
 typedef struct {
-  ar_scope *scope; /* its own, or borrowed from the group in UV_GROUP */
+  ar_scope *scope; /* its own, or borrowed from the group in its notes */
   ar_scope own;
   uint64_t serial;   /* of the run it belongs to; 0: to none yet */
   bool fails;        /* raises when its deadline ended it */
@@ -36,7 +37,9 @@ typedef struct {
 } lscope;
 
 static lscope *check_scope(lua_State *L, int idx) {
-  lscope *s = ar_class_test(L, idx, AR_CLASS_SCOPE);
+  lscope *s = ar_class_test(L, idx, AR_CLASS_BRIEF_SCOPE);
+  if (s == NULL)
+    s = ar_class_test(L, idx, AR_CLASS_SCOPE);
   if (AR_UNLIKELY(s == NULL)) {
     luaL_typeerror(L, idx, "CancelScope");
     AR_UNREACHABLE();
@@ -54,10 +57,12 @@ static bool is_timeout(lscope *s) {
 
 static int raise_timeout(lua_State *L) {
   const char *name = "TimeoutError";
-  if (lua_getiuservalue(L, 1, UV_CLASS) == LUA_TSTRING)
-    name = lua_tostring(L, -1);
-  if (lua_getiuservalue(L, 1, UV_REASON) == LUA_TSTRING)
-    ar_raise(L, name, "%s", lua_tostring(L, -1));
+  if (lua_getiuservalue(L, 1, UV_NOTES) == LUA_TTABLE) {
+    if (lua_getfield(L, 2, "class") == LUA_TSTRING)
+      name = lua_tostring(L, -1);
+    if (lua_getfield(L, 2, "reason") == LUA_TSTRING)
+      ar_raise(L, name, "%s", lua_tostring(L, -1));
+  }
   ar_call_errors(L, name, 0, 1);
   return lua_error(L);
 }
@@ -123,9 +128,26 @@ static int scope_call(lua_State *L) {
 
 /* ---- making one --------------------------------------------------------- */
 
-/* [-0, +1] */
-static lscope *new_scope(lua_State *L) {
-  lscope *s = lua_newuserdatauv(L, sizeof *s, 3);
+/* [-1, +0] Note something of the scope at idx. */
+static void set_note(lua_State *L, int idx, const char *field) {
+  idx = lua_absindex(L, idx);
+  if (lua_getiuservalue(L, idx, UV_NOTES) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, idx, UV_NOTES);
+  }
+  lua_insert(L, -2);
+  lua_setfield(L, -2, field);
+  lua_pop(L, 1);
+}
+
+/* [-0, +1] One that is run at once, at the bottom of its task, stands on the
+ * stack for as long as it is entered, and needs no finalizer; those are dear.
+ * Any other may become garbage while it is entered, or cancelled and never
+ * entered. */
+static lscope *new_scope(lua_State *L, bool brief) {
+  lscope *s = lua_newuserdatauv(L, sizeof *s, 1);
   ar_scope_init(&s->own);
   s->scope = &s->own;
   s->serial = 0;
@@ -134,7 +156,7 @@ static lscope *new_scope(lua_State *L) {
   s->relative = false;
   s->used = false;
   s->delay = AR_TIME_MAX;
-  ar_class_give(L, AR_CLASS_SCOPE);
+  ar_class_give(L, brief ? AR_CLASS_BRIEF_SCOPE : AR_CLASS_SCOPE);
   return s;
 }
 
@@ -147,7 +169,7 @@ static void take_options(lua_State *L, lscope *s, int opts, const char *fname,
   s->scope->shield = ar_check_flag(L, opts, fname, "shield");
   if (lua_getfield(L, opts, "reason") != LUA_TNIL) {
     luaL_tolstring(L, -1, NULL);
-    lua_setiuservalue(L, -3, UV_REASON);
+    set_note(L, -3, "reason");
   }
   lua_pop(L, 1);
 }
@@ -189,7 +211,7 @@ static int scope_new(lua_State *L) {
   ar_coro *c = ar_coro_current(L);
   opts = ar_find_body(L, 1, &body);
   lua_settop(L, 2);
-  s = new_scope(L);
+  s = new_scope(L, body != 0 && c->L == L);
   s->serial = ar_lrun_of(c)->serial;
   take_options(L, s, opts, "CancelScope", scope_options);
   if (opts != 0 && get_time(L, opts, "deadline", &t))
@@ -211,19 +233,22 @@ static int with_deadline(lua_State *L, const char *fname, bool after,
   int body, opts;
   lscope *s;
   uint64_t serial = 0;
+  ar_coro *c = NULL;
   ar_time when = AR_TIME_MAX;
   bool counts = after && !lua_isnoneornil(L, 1);
   if (!lua_isnoneornil(L, 1))
     when = ar_time_of_seconds(ar_check_seconds(L, 1));
+  opts = ar_find_body(L, 2, &body);
+  if (!fails || body != 0)
+    c = ar_coro_current(L);
   if (!fails) {
-    ar_lrun *run = ar_lrun_of(ar_coro_current(L));
+    ar_lrun *run = ar_lrun_of(c);
     serial = run->serial;
     if (counts)
       when = ar_time_add(ar_sched_now(&run->run.sched), when);
   }
-  opts = ar_find_body(L, 2, &body);
   lua_settop(L, 3);
-  s = new_scope(L);
+  s = new_scope(L, body != 0 && c->L == L);
   take_options(L, s, opts, fname, fails ? fail_options : timeout_options);
   s->fails = fails;
   s->serial = serial;
@@ -257,7 +282,7 @@ static int scope_fails(lua_State *L) {
   lscope *s = check_scope(L, 1);
   luaL_checkstring(L, 2);
   lua_settop(L, 2);
-  lua_setiuservalue(L, 1, UV_CLASS);
+  set_note(L, 1, "class");
   s->fails = true;
   s->fails_always = true;
   return 1;
@@ -283,7 +308,9 @@ static int scope_cancel(lua_State *L) {
   lua_settop(L, 2);
   if (s->scope->cancelled)
     return 0;
-  ar_cancelled_by_script(L, s->scope, 2);
+  /* Nobody will hear of a scope that was left. */
+  if (s->scope->entered || !s->used)
+    ar_cancelled_by_script(L, s->scope, 2);
   ar_scope_cancel(s->scope, AR_SOURCE_EXPLICIT);
   return 0;
 }
@@ -464,13 +491,27 @@ void ar_gscope_push(lua_State *L, int group, ar_scope *scope) {
   if (lua_getiuservalue(L, group, 1) != LUA_TNIL)
     return;
   lua_pop(L, 1);
-  s = new_scope(L);
+  s = new_scope(L, true); /* its own scope is never entered */
   s->scope = scope;
   s->used = true; /* entering it is the group's business */
   lua_pushvalue(L, group);
-  lua_setiuservalue(L, -2, UV_GROUP);
+  set_note(L, -2, "group");
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, group, 1);
+}
+
+/* [-0, +1] The class on top again, without its finalizer. */
+static void push_brief_class(lua_State *L) {
+  int class = lua_gettop(L);
+  lua_newtable(L);
+  lua_pushnil(L);
+  while (lua_next(L, class)) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  lua_pushnil(L);
+  lua_setfield(L, -2, "__gc");
 }
 
 int luaopen_anyrun_scope(lua_State *L) {
@@ -481,6 +522,9 @@ int luaopen_anyrun_scope(lua_State *L) {
     lua_setfield(L, -2, "cancel");
     lua_setfield(L, -2, "methods");
     ar_class_set(L, AR_CLASS_SCOPE);
+    push_brief_class(L);
+    ar_class_set(L, AR_CLASS_BRIEF_SCOPE);
+    lua_pop(L, 1);
     ar_coro_transparent(L, scope_call);
     ar_coro_transparent(L, scope_new);
     ar_coro_transparent(L, move_on_after);

@@ -167,7 +167,8 @@ static int co_wrap(lua_State *L) {
   co = lua_newthread(L);
   lua_pushvalue(L, 1);
   lua_xmove(L, co, 1);
-  lua_pushcclosure(co, wrap_root, 1);
+  if (ar_host_of(L)->run != NULL) /* outside, nothing can be suspended */
+    lua_pushcclosure(co, wrap_root, 1);
   lua_pushcclosure(L, wrapped, 1);
   return 1;
 }

@@ -17,10 +17,8 @@ static int search(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   const ar_embed_module *m = bsearch(name, ar_embed_modules, ar_embed_count,
                                      sizeof *ar_embed_modules, by_name);
-  if (m == NULL) {
-    lua_pushfstring(L, "no built-in module '%s'", name);
-    return 1;
-  }
+  if (m == NULL)
+    return 0; /* nothing to add to the list of places that stock Lua gives */
   lua_pushfstring(L, "@anyrun:%s", name);
   if (luaL_loadbufferx(L, (const char *)m->code, m->size, lua_tostring(L, -1),
                        "b") != LUA_OK)

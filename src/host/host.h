@@ -64,22 +64,23 @@ typedef enum {
   AR_CLASS_GROUP,
   AR_CLASS_NURSERY,
   AR_CLASS_SCOPE,
+  AR_CLASS_BRIEF_SCOPE, /* one that is run at once: without a finalizer */
   AR_CLASS_COUNT
 } ar_class;
 
 struct ar_host {
-  lua_State *L;        /* the main thread */
-  ar_lrun *run;        /* borrowed: innermost run; NULL outside */
-  ar_hop *hop;         /* innermost coroutine being resumed; NULL: none */
-  bool suspending;     /* a yield on its way is the scheduler's */
-  bool rethrowing;     /* the error on its way has its traceback already */
-  bool in_script;      /* the script's chunk has begun, and not ended */
-  bool script_failed;  /* the chunk ended by an error */
-  const char *backend; /* default backend's name (a constant) */
-  ar_coro *script;     /* borrowed (anchored): the chunk's task; or NULL */
-  ar_lrun *implicit;   /* borrowed (anchored): its run, once begun */
-  uint64_t serials;    /* runs opened so far */
-  int died_of;         /* signal the process should die of */
+  lua_State *L;            /* the main thread */
+  ar_lrun *run;            /* borrowed: innermost run; NULL outside */
+  ar_hop *hop;             /* innermost coroutine being resumed; NULL: none */
+  bool suspending;         /* a yield on its way is the scheduler's */
+  lua_CFunction rethrower; /* it raises an error whose traceback is known */
+  bool in_script;          /* the script's chunk has begun, and not ended */
+  bool script_failed;      /* the chunk ended by an error */
+  const char *backend;     /* default backend's name (a constant) */
+  ar_coro *script;         /* borrowed (anchored): the chunk's task; or NULL */
+  ar_lrun *implicit;       /* borrowed (anchored): its run, once begun */
+  uint64_t serials;        /* runs opened so far */
+  int died_of;             /* signal the process should die of */
   const void *classes[AR_CLASS_COUNT]; /* lua_topointer; NULL: not yet made */
   int class_refs[AR_CLASS_COUNT];      /* refs: the metatables */
   int tasks;                           /* ref: table of live tasks, by slot */

@@ -11,6 +11,7 @@
 #include <lauxlib.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "host/cancelled.h"
 #include "host/lrun.h"
@@ -65,7 +66,11 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
   ar_host *host = ar_host_of(L);
   ar_lrun *run = host->run;
   int signum;
-  (void)ar;
+  /* In the code of a script, that is: not where a C function or the library
+   * (or a message handler) would be torn apart. The hook stays until then. */
+  lua_getinfo(L, "S", ar);
+  if (*ar->what == 'C' || strncmp(ar->source, "@anyrun:", 8) == 0)
+    return;
   lua_sethook(L, NULL, 0, 0);
   if (run == NULL) {
     signum = ar_interrupt_take();
@@ -94,6 +99,9 @@ static void on_signal(int signum) {
   ar_host *host = shared.host;
   ar_loop *loop = shared.loop;
   shared.pending = signum;
+  /* Who was asked to end once may clean up; asked again, it ends at once. */
+  if (signum != SIGINT)
+    (void)signal(signum, SIG_DFL);
   if (loop != NULL)
     ar_loop_wake(loop);
   if (host != NULL)

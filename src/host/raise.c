@@ -69,7 +69,12 @@ void ar_raise_oserror(lua_State *L, ar_err err, const char *what) {
 }
 
 void ar_rethrow(lua_State *L) {
-  ar_host_of(L)->rethrowing = true;
+  lua_Debug ar;
+  if (lua_getstack(L, 0, &ar)) {
+    lua_getinfo(L, "f", &ar);
+    ar_host_of(L)->rethrower = lua_tocfunction(L, -1);
+    lua_pop(L, 1);
+  }
   (void)lua_error(L);
   AR_UNREACHABLE();
 }

@@ -26,6 +26,21 @@ static void remember(lua_State *L, lua_State *from, int idx, int level) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, key_value);
 }
 
+/* Is it ar_rethrow that raises? The function above the handler is the one
+ * that called it. (A plain pcall catches without a handler: what was noted
+ * then must not count for the next error.) */
+static bool is_rethrown(lua_State *L) {
+  lua_CFunction rethrower = ar_host_of(L)->rethrower;
+  lua_Debug ar;
+  bool is;
+  if (rethrower == NULL || !lua_getstack(L, 1, &ar))
+    return false;
+  lua_getinfo(L, "f", &ar);
+  is = lua_tocfunction(L, -1) == rethrower;
+  lua_pop(L, 1);
+  return is;
+}
+
 /* Has the error at idx its traceback already? */
 static bool is_known(lua_State *L, int idx) {
   bool known;
@@ -35,7 +50,7 @@ static bool is_known(lua_State *L, int idx) {
     lua_pop(L, 1);
     return known;
   }
-  if (!ar_host_of(L)->rethrowing)
+  if (!is_rethrown(L))
     return false;
   lua_rawgetp(L, LUA_REGISTRYINDEX, key_value);
   known = lua_rawequal(L, idx, -1);
@@ -51,7 +66,7 @@ int ar_traceback_handler(lua_State *L) {
   /* A cancellation is no error to be explained, and there may be 100,000. */
   if ((ar_error_kind(L, 1) & AR_KIND_CANCELLED) == 0 && !is_known(L, 1))
     remember(L, L, 1, 1);
-  ar_host_of(L)->rethrowing = false;
+  ar_host_of(L)->rethrower = NULL;
   lua_settop(L, 1);
   return 1;
 }

@@ -38,7 +38,9 @@ bool ar_loop_wait(ar_loop *loop, ar_time timeout);
 /* End a wait, or the next one. Safe in signal handlers and other threads. */
 void ar_loop_wake(ar_loop *loop);
 
-/* libuv's loop, for the rooms that know libuv. */
+/* libuv's loop, for the rooms that know libuv. No timers of libuv's, please:
+** one that is due when a wait begins runs and does not end it, and whom it woke
+** sleeps on. What happens at a time is a deadline of the scheduler. */
 struct uv_loop_s *ar_loop_uv(ar_loop *loop);
 
 /* The version of libuv, as text. */
