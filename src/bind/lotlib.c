@@ -102,7 +102,7 @@ ar_abort ar_abort_never(ar_task *t, ar_cause cause) {
 static ar_abort abort_unless_moved(ar_task *t, ar_cause cause) {
   if (ar_coro_of(t)->place.moved)
     return ar_abort_never(t, cause);
-  return ar_abort_place(t, cause);
+  return abort_leaving(t, cause);
 }
 
 /* Somebody broke the lot it was moved to: a lock's, whose owner is gone. */
