@@ -43,8 +43,12 @@ t.test("[MS-03 MS-05] send_nowait feeds a receiver that waits", function()
   local send, receive = open()
   local got = {}
   anyio.create_task_group(function(tg)
-    tg:start_soon(function() got[#got + 1] = receive:receive() end)
-    tg:start_soon(function() got[#got + 1] = receive:receive() end)
+    local function take()
+      local item = receive:receive()
+      got[#got + 1] = item
+    end
+    tg:start_soon(take)
+    tg:start_soon(take)
     anyio.wait_all_tasks_blocked()
     send:send_nowait(1)
     send:send_nowait(2)

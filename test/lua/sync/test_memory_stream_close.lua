@@ -134,12 +134,17 @@ t.test("[MS-18] closing is no checkpoint, scoped, and may be repeated", function
   end)
   local kept
   do
-    local s <close>, r <close> = open()
+    local s, r = open()
+    local s <close> = s
+    local r <close> = r
     kept = s
     r:close()
   end
   t.raises(anyio.ClosedResourceError, kept.send_nowait, kept, 1)
-  anyio.with(select(2, open()), function() end)
+  local s, r = open()
+  anyio.with(s, function() end)
+  anyio.with(r, function() end)
+  t.ok(s:_is_closed())
 end)
 
 t.test("[MS-04 MS-19 MS-20] a cancelled wait withdraws", function()
