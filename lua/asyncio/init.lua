@@ -15,6 +15,10 @@ local EXPORTS <const> = {
     "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "as_completed",
     "wait", "wait_for",
   },
+  ["asyncio.locks"] = {
+    "Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore",
+  },
+  ["asyncio.queues"] = { "LifoQueue", "PriorityQueue", "Queue" },
   ["asyncio.timeouts"] = { "Timeout", "timeout", "timeout_at" },
   ["asyncio.taskgroups"] = { "TaskGroup" },
   ["asyncio.running"] = {
@@ -22,7 +26,10 @@ local EXPORTS <const> = {
   },
   ["asyncio.handles"] = { "Handle", "TimerHandle" },
   ["asyncio.eager"] = { "create_eager_task_factory", "eager_task_factory" },
-  ["anyrun.errors"] = { "CancelledError", "InvalidStateError", "TimeoutError" },
+  ["anyrun.errors"] = {
+    "BrokenBarrierError", "CancelledError", "InvalidStateError", "QueueEmpty",
+    "QueueFull", "QueueShutDown", "TimeoutError",
+  },
 }
 
 local where = {}

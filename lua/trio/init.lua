@@ -41,11 +41,22 @@ local trio = {
 
 local SUBMODULES <const> = { abc = true, lowlevel = true, testing = true }
 
+-- names that are loaded when they are first looked at, and the module of each
+local LAZY <const> = {
+  CapacityLimiter = "sync", Condition = "sync", Event = "sync", Lock = "sync",
+  MemoryReceiveChannel = "channel", MemorySendChannel = "channel",
+  Semaphore = "sync", StrictFIFOLock = "sync", open_memory_channel = "channel",
+}
+
 return setmetatable(trio, {
   __index = function(self, key)
-    if not SUBMODULES[key] then return nil end
-    local module = require("trio." .. key)
-    self[key] = module
-    return module
+    local value
+    if LAZY[key] then
+      value = require("trio." .. LAZY[key])[key]
+    elseif SUBMODULES[key] then
+      value = require("trio." .. key)
+    end
+    self[key] = value
+    return value
   end,
 })

@@ -15,10 +15,7 @@ local huge = math.huge
 ---@class anyio.Condition
 local Condition = class.new "Condition"
 
-local function lock_or_nil(value)
-  if value == nil or getmetatable(value) == Lock then return nil end
-  return "Lock expected"
-end
+Condition._Lock = Lock -- the class of its lock: another library's differs
 
 --- Makes a condition; also outside a run.
 ---@param lock? anyio.Lock the lock it belongs to; one of its own when absent
@@ -26,8 +23,12 @@ end
 ---Checkpoint: never.
 ---@usage local changed = anyio.Condition()
 function Condition:_init(lock)
-  options.arg("Condition", 1, lock, lock_or_nil, 4)
-  self._lock = lock or Lock()
+  local Lock_ = getmetatable(self)._Lock
+  options.arg("Condition", 1, lock, function(value)
+    if value == nil or getmetatable(value) == Lock_ then return nil end
+    return "Lock expected"
+  end, 4)
+  self._lock = lock or Lock_()
   self._lot = new_lot "condition"
 end
 

@@ -11,7 +11,8 @@ local time = require "_anyrun.time"
 
 local checkpoint_if_cancelled, yield = time.checkpoint_if_cancelled, time.yield
 local current = task_lib.current
-local error, math_type, next, rawset = error, math.type, next, rawset
+local error, getmetatable, math_type = error, getmetatable, math.type
+local next, rawset = next, rawset
 local huge = math.huge
 
 ---@class anyio.CapacityLimiter
@@ -53,7 +54,7 @@ local computed = {
 function CapacityLimiter:__index(key)
   local get = computed[key]
   if get then return get(self) end
-  return CapacityLimiter[key]
+  return getmetatable(self)[key]
 end
 
 function CapacityLimiter:__newindex(key, value)
