@@ -126,7 +126,8 @@ static int get_exception(lua_State *L, ar_coro *c) {
 static int get_return_value(lua_State *L, ar_coro *c) {
   if (c->outcome == AR_OUTCOME_PENDING)
     (void)get_exception(L, c);
-  (void)give_result(L, c);
+  if (give_result(L, c) > 1) /* the first of several */
+    lua_settop(L, -c->nresults);
   return 1;
 }
 

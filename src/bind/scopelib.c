@@ -7,12 +7,12 @@
  */
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "bind/gscope.h"
 #include "bind/libs.h"
+#include "bind/lscope.h"
 #include "bind/luax.h"
 #include "host/cancelled.h"
 #include "host/leave.h"
@@ -25,32 +25,10 @@
  * is the scope of ("group"). Few scopes have any of them. */
 #define UV_NOTES 1
 
-typedef struct {
-  ar_scope *scope; /* its own, or borrowed from the group in its notes */
-  ar_scope own;
-  uint64_t serial;   /* of the run it belongs to; 0: to none yet */
-  bool fails;        /* raises when its deadline ended it */
-  bool fails_always; /* ... when anything ended it (trio) */
-  bool relative;     /* `delay` counts from the entry */
-  bool used;         /* was entered */
-  ar_time delay;
-} lscope;
-
-static lscope *check_scope(lua_State *L, int idx) {
-  lscope *s = ar_class_test(L, idx, AR_CLASS_BRIEF_SCOPE);
-  if (s == NULL)
-    s = ar_class_test(L, idx, AR_CLASS_SCOPE);
-  if (AR_UNLIKELY(s == NULL)) {
-    luaL_typeerror(L, idx, "CancelScope");
-    AR_UNREACHABLE();
-  }
-  return s;
-}
-
 /* ---- the body ----------------------------------------------------------- */
 
 /* Did its deadline, and nothing else, end it? */
-static bool is_timeout(lscope *s) {
+static bool is_timeout(ar_lscope *s) {
   return s->fails && s->scope->caught &&
          (s->fails_always || s->scope->source == AR_SOURCE_DEADLINE);
 }
@@ -69,7 +47,7 @@ static int raise_timeout(lua_State *L) {
 
 /* stack: scope, handler, results... or error */
 static int bodyk(lua_State *L, int status, lua_KContext ctx) {
-  lscope *s = lua_touserdata(L, 1);
+  ar_lscope *s = lua_touserdata(L, 1);
   bool failed = status != LUA_OK && status != LUA_YIELD;
   ar_task *t = s->scope->host;
   (void)ctx;
@@ -89,7 +67,7 @@ static int bodyk(lua_State *L, int status, lua_KContext ctx) {
   return lua_gettop(L);
 }
 
-static void enter(lua_State *L, lscope *s, ar_coro *c) {
+static void enter(lua_State *L, ar_lscope *s, ar_coro *c) {
   ar_err err;
   if (s->scope->entered || s->scope != &s->own ||
       (s->used && c->task.sched->policy->asks_clock))
@@ -113,7 +91,7 @@ static void enter(lua_State *L, lscope *s, ar_coro *c) {
 
 /* stack: scope, body */
 static int scope_call(lua_State *L) {
-  lscope *s = check_scope(L, 1);
+  ar_lscope *s = ar_check_scope(L, 1);
   ar_coro *c = ar_coro_current(L);
   int status;
   luaL_checktype(L, 2, LUA_TFUNCTION);
@@ -146,8 +124,8 @@ static void set_note(lua_State *L, int idx, const char *field) {
  * stack for as long as it is entered, and needs no finalizer; those are dear.
  * Any other may become garbage while it is entered, or cancelled and never
  * entered. */
-static lscope *new_scope(lua_State *L, bool brief) {
-  lscope *s = lua_newuserdatauv(L, sizeof *s, 1);
+static ar_lscope *new_scope(lua_State *L, bool brief) {
+  ar_lscope *s = lua_newuserdatauv(L, sizeof *s, 1);
   ar_scope_init(&s->own);
   s->scope = &s->own;
   s->serial = 0;
@@ -161,8 +139,8 @@ static lscope *new_scope(lua_State *L, bool brief) {
 }
 
 /* The options at `opts` (0: none) into the scope on top of the stack. */
-static void take_options(lua_State *L, lscope *s, int opts, const char *fname,
-                         const char *const *known) {
+static void take_options(lua_State *L, ar_lscope *s, int opts,
+                         const char *fname, const char *const *known) {
   if (opts == 0)
     return;
   ar_check_options(L, opts, fname, known);
@@ -206,7 +184,7 @@ static bool get_time(lua_State *L, int opts, const char *key, ar_time *out) {
 
 static int scope_new(lua_State *L) {
   int body, opts;
-  lscope *s;
+  ar_lscope *s;
   ar_time t;
   ar_coro *c = ar_coro_current(L);
   opts = ar_find_body(L, 1, &body);
@@ -231,7 +209,7 @@ static int scope_new(lua_State *L) {
 static int with_deadline(lua_State *L, const char *fname, bool after,
                          bool fails) {
   int body, opts;
-  lscope *s;
+  ar_lscope *s;
   uint64_t serial = 0;
   ar_coro *c = NULL;
   ar_time when = AR_TIME_MAX;
@@ -279,169 +257,12 @@ static int fail_at(lua_State *L) {
 
 /* fails(scope, class): it raises this class, whatever cancelled it. */
 static int scope_fails(lua_State *L) {
-  lscope *s = check_scope(L, 1);
+  ar_lscope *s = ar_check_scope(L, 1);
   luaL_checkstring(L, 2);
   lua_settop(L, 2);
   set_note(L, 1, "class");
   s->fails = true;
   s->fails_always = true;
-  return 1;
-}
-
-/* ---- methods and fields ------------------------------------------------- */
-
-/* Reading a scope's state on trio looks at the clock. */
-static void look_at_clock(lscope *s) {
-  ar_scope *scope = s->scope;
-  if (scope->cancelled || !scope->entered)
-    return;
-  if (!scope->sched->policy->asks_clock)
-    return;
-  if (scope->deadline != AR_TIME_MAX &&
-      scope->deadline <= ar_sched_now(scope->sched))
-    ar_scope_cancel(scope, AR_SOURCE_DEADLINE);
-}
-
-static int scope_cancel(lua_State *L) {
-  lscope *s = check_scope(L, 1);
-  (void)luaL_optstring(L, 2, NULL);
-  lua_settop(L, 2);
-  if (s->scope->cancelled)
-    return 0;
-  /* Nobody will hear of a scope that was left. */
-  if (s->scope->entered || !s->used)
-    ar_cancelled_by_script(L, s->scope, 2);
-  ar_scope_cancel(s->scope, AR_SOURCE_EXPLICIT);
-  return 0;
-}
-
-static void push_deadline(lua_State *L, lscope *s) {
-  if (s->relative && s->scope->sched == NULL && !s->fails)
-    ar_raise(L, "RuntimeError",
-             "a scope that is not entered has no deadline yet, only a "
-             "relative_deadline");
-  lua_pushnumber(L, ar_time_to_seconds(s->scope->deadline));
-}
-
-/* Whose clock counts: a scope that was left may outlive its run. */
-static ar_sched *sched_of(lua_State *L, lscope *s) {
-  return s->scope->entered ? s->scope->sched : &ar_check_run(L)->run.sched;
-}
-
-static void push_relative(lua_State *L, lscope *s) {
-  if (s->relative || !s->used) {
-    if (!s->relative && s->scope->deadline != AR_TIME_MAX)
-      ar_raise(L, "RuntimeError",
-               "a scope with a deadline has no relative_deadline until it is "
-               "entered");
-    lua_pushnumber(L, ar_time_to_seconds(s->delay));
-    return;
-  }
-  if (s->scope->deadline == AR_TIME_MAX)
-    lua_pushnumber(L, HUGE_VAL);
-  else
-    lua_pushnumber(L, ar_time_to_seconds(s->scope->deadline -
-                                         ar_sched_now(sched_of(L, s))));
-}
-
-static int scope_index(lua_State *L) {
-  lscope *s = check_scope(L, 1);
-  const char *key = lua_tostring(L, 2);
-  if (key == NULL)
-    return 0;
-  if (strcmp(key, "cancelled_caught") == 0) {
-    lua_pushboolean(L, s->scope->caught);
-  } else if (strcmp(key, "cancel_called") == 0) {
-    look_at_clock(s);
-    lua_pushboolean(L, s->scope->cancelled);
-  } else if (strcmp(key, "shield") == 0) {
-    lua_pushboolean(L, s->scope->shield);
-  } else if (strcmp(key, "deadline") == 0) {
-    push_deadline(L, s);
-  } else if (strcmp(key, "relative_deadline") == 0) {
-    push_relative(L, s);
-  } else if (strcmp(key, "is_relative") == 0) {
-    if (s->used)
-      lua_pushnil(L);
-    else
-      lua_pushboolean(L, s->relative);
-  } else {
-    luaL_getmetatable(L, "CancelScope");
-    lua_getfield(L, -1, "methods");
-    lua_getfield(L, -1, key);
-  }
-  return 1;
-}
-
-static void set_deadline(lua_State *L, lscope *s, ar_time when) {
-  ar_err err;
-  s->relative = false;
-  err = ar_scope_set_deadline(s->scope, when);
-  if (err != 0)
-    ar_raise_oserror(L, err, "deadline");
-  /* asyncio cancels within the assignment; trio looks later. */
-  if (s->scope->entered && !s->scope->sched->policy->asks_clock &&
-      when != AR_TIME_MAX && when <= ar_sched_now(s->scope->sched))
-    ar_scope_cancel(s->scope, AR_SOURCE_DEADLINE);
-}
-
-static int scope_newindex(lua_State *L) {
-  lscope *s = check_scope(L, 1);
-  const char *key = luaL_checkstring(L, 2);
-  if (strcmp(key, "shield") == 0) {
-    if (!lua_isboolean(L, 3))
-      ar_raise(L, "TypeError", "shield must be a boolean, not %s",
-               luaL_typename(L, 3));
-    ar_scope_set_shield(s->scope, lua_toboolean(L, 3));
-  } else if (strcmp(key, "deadline") == 0) {
-    if (s->relative && !s->used)
-      ar_raise(L, "RuntimeError",
-               "a scope with a relative_deadline has no deadline until it is "
-               "entered");
-    set_deadline(L, s, ar_time_of_seconds(ar_check_seconds(L, 3)));
-  } else if (strcmp(key, "relative_deadline") == 0) {
-    ar_time delay = ar_time_of_seconds(ar_check_seconds(L, 3));
-    if (delay < 0)
-      ar_raise(L, "ValueError", "relative_deadline must not be negative");
-    if (s->used) {
-      set_deadline(L, s, ar_time_add(ar_sched_now(sched_of(L, s)), delay));
-    } else if (s->scope->deadline != AR_TIME_MAX) {
-      ar_raise(L, "RuntimeError",
-               "a scope with a deadline has no relative_deadline until it is "
-               "entered");
-    } else {
-      s->relative = delay != AR_TIME_MAX;
-      s->delay = delay;
-    }
-  } else {
-    ar_raise(L, "RuntimeError",
-             "a CancelScope has no field '%s' that can be set (known: "
-             "deadline, relative_deadline, shield)",
-             key);
-  }
-  return 0;
-}
-
-static int scope_tostring(lua_State *L) {
-  lscope *s = check_scope(L, 1);
-  const char *state = s->scope->entered ? "active"
-                      : s->used         ? "exited"
-                                        : "unbound";
-  if (s->scope->cancelled) {
-    lua_pushfstring(L, "<CancelScope at %p, %s, cancelled>", (void *)s, state);
-  } else if (s->scope->deadline == AR_TIME_MAX || s->scope->sched == NULL) {
-    lua_pushfstring(L, "<CancelScope at %p, %s>", (void *)s, state);
-  } else {
-    ar_lrun *run = ar_host_of(L)->run;
-    char text[64] = "";
-    if (run != NULL && &run->run.sched == s->scope->sched) {
-      double left = ar_time_to_seconds(s->scope->deadline -
-                                       ar_sched_now(s->scope->sched));
-      (void)snprintf(text, sizeof text, ", deadline is %.2f seconds %s",
-                     left < 0 ? -left : left, left < 0 ? "ago" : "from now");
-    }
-    lua_pushfstring(L, "<CancelScope at %p, %s%s>", (void *)s, state, text);
-  }
   return 1;
 }
 
@@ -453,7 +274,7 @@ static int scope_close(lua_State *L) {
 }
 
 static int scope_gc(lua_State *L) {
-  lscope *s = lua_touserdata(L, 1);
+  ar_lscope *s = lua_touserdata(L, 1);
   /* Entered, and garbage: its body's coroutine was dropped in the middle. */
   if (s->own.entered)
     ar_scope_exit(&s->own);
@@ -478,16 +299,13 @@ static const luaL_Reg functions[] = {
     {"current_effective_deadline", effective_deadline},
     {NULL, NULL}};
 
-static const luaL_Reg metamethods[] = {{"__index", scope_index},
-                                       {"__newindex", scope_newindex},
-                                       {"__call", scope_call},
+static const luaL_Reg metamethods[] = {{"__call", scope_call},
                                        {"__close", scope_close},
-                                       {"__tostring", scope_tostring},
                                        {"__gc", scope_gc},
                                        {NULL, NULL}};
 
 void ar_gscope_push(lua_State *L, int group, ar_scope *scope) {
-  lscope *s;
+  ar_lscope *s;
   if (lua_getiuservalue(L, group, 1) != LUA_TNIL)
     return;
   lua_pop(L, 1);
@@ -517,10 +335,7 @@ static void push_brief_class(lua_State *L) {
 int luaopen_anyrun_scope(lua_State *L) {
   if (luaL_newmetatable(L, "CancelScope")) {
     luaL_setfuncs(L, metamethods, 0);
-    lua_newtable(L);
-    lua_pushcfunction(L, scope_cancel);
-    lua_setfield(L, -2, "cancel");
-    lua_setfield(L, -2, "methods");
+    ar_lscope_fields(L);
     ar_class_set(L, AR_CLASS_SCOPE);
     push_brief_class(L);
     ar_class_set(L, AR_CLASS_BRIEF_SCOPE);

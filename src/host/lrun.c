@@ -9,6 +9,7 @@
 #include "host/lrun.h"
 
 #include <lauxlib.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -210,7 +211,7 @@ void ar_lrun_interrupt(lua_State *L, ar_lrun *run, int signum) {
      * to wait for those who are left. */
     ar_interrupt_push(L, run);
     keep_error(L, run);
-    if (run->interrupts > AR_INTERRUPTS_PATIENCE)
+    if (signum != SIGINT || run->interrupts > AR_INTERRUPTS_PATIENCE)
       give_up(L, run);
     return;
   }
