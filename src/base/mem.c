@@ -41,12 +41,15 @@ static struct {
   _Atomic size_t live_blocks;
   _Atomic uint64_t calls;
   _Atomic uint64_t fail_at; /* value of `calls` that fails; 0 = none */
+  _Atomic uint64_t fail_times; /* so many from there on */
 } debug;
 
-/* Counts a request; true if this is the one that was asked to fail. */
+/* Counts a request; true if this is one that was asked to fail. (One from
+ * before `at` makes a huge difference.) */
 static bool must_fail(void) {
   uint64_t call = atomic_fetch_add(&debug.calls, 1) + 1;
-  return AR_UNLIKELY(call == atomic_load(&debug.fail_at));
+  uint64_t at = atomic_load(&debug.fail_at);
+  return AR_UNLIKELY(at != 0 && call - at < atomic_load(&debug.fail_times));
 }
 
 static void count_in(size_t size) {
@@ -130,7 +133,8 @@ ar_mem_stat ar_mem_stats(void) {
   return s;
 }
 
-void ar_mem_fail_at(uint64_t n) {
+void ar_mem_fail_from(uint64_t n, uint64_t times) {
+  atomic_store(&debug.fail_times, times);
   atomic_store(&debug.fail_at, n == 0 ? 0 : atomic_load(&debug.calls) + n);
 }
 
@@ -166,11 +170,16 @@ ar_mem_stat ar_mem_stats(void) {
   return none;
 }
 
-void ar_mem_fail_at(uint64_t n) {
+void ar_mem_fail_from(uint64_t n, uint64_t times) {
   (void)n;
+  (void)times;
 }
 
 #endif
+
+void ar_mem_fail_at(uint64_t n) {
+  ar_mem_fail_from(n, 1);
+}
 
 void *ar_mem_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
   (void)ud;

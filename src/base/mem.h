@@ -52,4 +52,10 @@ ar_mem_stat ar_mem_stats(void);
  */
 void ar_mem_fail_at(uint64_t n);
 
+/*
+ * The same for the n-th and those that follow it, `times` in all. Lua asks a
+ * second time, after a collection: only two failures are an error there.
+ */
+void ar_mem_fail_from(uint64_t n, uint64_t times);
+
 #endif

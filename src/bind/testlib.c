@@ -40,8 +40,11 @@ static int test_counts(lua_State *L) {
   return 1;
 }
 
+/* fail_at(n, times=1): the n-th request for memory from now on, and times - 1
+ * after it; 0 takes it back */
 static int test_fail_at(lua_State *L) {
-  ar_mem_fail_at((uint64_t)luaL_checkinteger(L, 1));
+  lua_Integer n = luaL_checkinteger(L, 1);
+  ar_mem_fail_from((uint64_t)n, (uint64_t)luaL_optinteger(L, 2, 1));
   return 0;
 }
 
