@@ -182,5 +182,5 @@ t.test("[TR-COND-03 TR-COND-04] the notified come one by one; the cancelled hold
     t.eq(#log.items, 3)
     scope:cancel()
   end)
-  t.eq(log.items, {1, 2, 3})
+  t.eq(log.items, {1, 2, 3, "cancelled"})
 end)
