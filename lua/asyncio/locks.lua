@@ -1,5 +1,5 @@
 --- asyncio's synchronisation: locks without owner, events that can be cleared,
---- conditions, semaphores. What can be had at once is no checkpoint.
+--- conditions. What can be had at once is no checkpoint.
 -- A release hands on to the task that has waited longest, at once.
 
 local base = require "asyncio.base"
@@ -7,6 +7,7 @@ local class = require "anyrun.class"
 local errors = require "anyrun.errors"
 local new_lot = require("_anyrun.lot").new
 local options = require "anyrun.options"
+local semaphores = require "asyncio.semaphores"
 
 local error, getmetatable = error, getmetatable
 local needs = base.needs_asyncio
@@ -15,26 +16,10 @@ local huge = math.huge
 ---@class asyncio.locks
 local locks = {}
 
-local function waiting(self) return { tasks_waiting = #self._lot } end
-
-local function text(self)
-  return ("<%s, %d waiting>"):format(self.name, #self._lot)
-end
-
--- What all of them have; `give` gives back what acquire took.
-local function scoped(name)
-  local cls = class.new(name)
-  function cls:__enter() return self:acquire() end
-  function cls:__exit() self:release() end
-  function cls:__close() self:release() end
-  cls.statistics, cls.__tostring = waiting, text
-  return cls
-end
-
 -- Lock ----------------------------------------------------------------------
 
 ---@class asyncio.Lock
-local Lock = scoped "Lock"
+local Lock = class.new("Lock", semaphores.Scoped)
 locks.Lock = Lock
 
 --- Makes a lock that is free; also outside a run.
@@ -91,9 +76,8 @@ end
 -- Event ---------------------------------------------------------------------
 
 ---@class asyncio.Event
-local Event = class.new "Event"
+local Event = class.new("Event", semaphores.Waited)
 locks.Event = Event
-Event.statistics, Event.__tostring = waiting, text
 
 --- Makes an event that is not set; also outside a run.
 ---@return asyncio.Event
@@ -135,7 +119,7 @@ end
 -- Condition -----------------------------------------------------------------
 
 ---@class asyncio.Condition
-local Condition = scoped "Condition"
+local Condition = class.new("Condition", semaphores.Scoped)
 locks.Condition = Condition
 
 local function lock_or_nil(value)
@@ -235,75 +219,8 @@ function Condition:notify_all()
   self._lot:wake(huge)
 end
 
--- Semaphores ----------------------------------------------------------------
-
----@class asyncio.Semaphore
-local Semaphore = scoped "Semaphore"
-locks.Semaphore = Semaphore
-
---- Makes a semaphore; also outside a run.
----@param value? integer units it starts with; 1 when absent
----@return asyncio.Semaphore
----Checkpoint: never.
----Raises: ValueError when it is negative.
----@usage local slots = asyncio.Semaphore(3)
-function Semaphore:_init(value)
-  options.arg(self.name, 1, value, "integer?", 4)
-  if value and value < 0 then
-    error(errors.ValueError "Semaphore initial value must be >= 0", 0)
-  end
-  self._value, self._lot = value or 1, new_lot "semaphore"
-  self._bound = self._value
-end
-
-local function give(self)
-  if self._lot:wake(1) == 0 then self._value = self._value + 1 end
-end
-
---- Takes one unit, or waits for one.
----@return asyncio.Semaphore self a to-be-closed value that releases the unit
----Checkpoint: when there is none.
----Raises: CancelledError.
----@usage local _ <close> = slots:acquire()
-function Semaphore:acquire()
-  needs "Semaphore.acquire"
-  if self._value > 0 then
-    self._value = self._value - 1
-    return self
-  end
-  local err, woken = self._lot:wait()
-  if err == nil then return self end
-  if woken then give(self) end
-  error(err, 0)
-end
-
---- Gives one unit back.
----Checkpoint: never.
----@usage slots:release()
-function Semaphore:release() give(self) end
-
---- Whether `acquire` would have to wait.
----@return boolean
----Checkpoint: never.
----@usage print(slots:locked())
-function Semaphore:locked() return self._value == 0 end
-
---- A semaphore that never has more units than it began with.
----@class asyncio.BoundedSemaphore: asyncio.Semaphore
-local BoundedSemaphore = class.new("BoundedSemaphore", Semaphore)
-locks.BoundedSemaphore = BoundedSemaphore
-
---- Gives one unit back.
----Checkpoint: never.
----Raises: ValueError when all units are there.
----@usage slots:release()
-function BoundedSemaphore:release()
-  if self._value >= self._bound then
-    error(errors.ValueError "BoundedSemaphore released too many times", 0)
-  end
-  give(self)
-end
-
+locks.BoundedSemaphore = semaphores.BoundedSemaphore
+locks.Semaphore = semaphores.Semaphore
 locks.Barrier = require "asyncio.barrier"
 
 return locks

@@ -33,7 +33,7 @@ t.test("[AS-Q-01] put and get wait for each other", function()
   t.match(tostring(queue), "^<Queue: 0 of 1, 5 unfinished>$")
 end)
 
-t.test("[AS-Q-03] join waits until the work on all items is done", function()
+t.test("[AS-Q-03 D-46] join waits until the work on all items is done", function()
   local queue, done = asyncio.Queue(), false
   queue:join()
   t.raises(anyio.ValueError, queue.task_done, queue)

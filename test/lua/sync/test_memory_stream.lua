@@ -103,9 +103,9 @@ t.test("[MS-02] many items, producers and consumers, any size", function()
     local seen, n = {}, 0
     anyio.create_task_group(function(tg)
       for p = 1, 3 do
-        local mine = send:clone()
+        local clone = send:clone()
         tg:start_soon(function()
-          local mine <close> = mine
+          local mine <close> = clone
           for i = 1, 50 do mine:send(p * 1000 + i) end
         end)
       end
