@@ -88,6 +88,18 @@ void ar_lgroup_collect(lua_State *L, ar_lgroup *g) {
   }
   lua_rawgeti(L, LUA_REGISTRYINDEX, g->errors);
   n = (lua_Integer)lua_rawlen(L, -1);
+  if (n > 0 && (ar_error_kind(L, -2) & AR_KIND_CANCELLED) != 0) {
+    /* Tasks that one scope has cancelled share one error: it is kept once,
+     * however many they are. */
+    bool again;
+    lua_rawgeti(L, -1, n - 1);
+    again = lua_rawequal(L, -1, -3);
+    lua_pop(L, 1);
+    if (again) {
+      lua_pop(L, 2);
+      return;
+    }
+  }
   /* stack: error, list. Pairs: error, traceback or false. */
   if (lua_isnil(L, -2)) {
     lua_pop(L, 2);
