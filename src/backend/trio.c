@@ -85,5 +85,6 @@ const ar_policy ar_policy_trio = {
     .asks_clock = true,
     .drains = true,
     .interrupts_code = true,
+    .mixes_events = true,
     .shifts_clock = true,
 };

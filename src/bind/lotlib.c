@@ -154,6 +154,16 @@ static int lot_wake(lua_State *L) {
   return 1;
 }
 
+/* wake_event(lot): all of them, in the order of the backend's events */
+static int lot_wake_event(lua_State *L) {
+  ar_lot *lot = check_lot(L, 1);
+  ar_sched *s = ar_host_sched(ar_host_of(L));
+  if (s != NULL && lot->n_parked > 1 && s->policy->mixes_events)
+    ar_lot_mix(lot, s->seeded != NULL ? s->seeded : &s->rand);
+  (void)ar_lot_unpark(lot, SIZE_MAX, 0);
+  return 0;
+}
+
 /* wake_one(lot) -> the task, or nil when nobody waits */
 static int lot_wake_one(lua_State *L) {
   ar_lot *lot = check_lot(L, 1);
@@ -271,6 +281,7 @@ static const luaL_Reg methods[] = {{"park", lot_park},
                                    {"wait", lot_wait},
                                    {"wake", lot_wake},
                                    {"wake_one", lot_wake_one},
+                                   {"wake_event", lot_wake_event},
                                    {"first", lot_first},
                                    {"unpark", lot_unpark},
                                    {"unpark_all", lot_unpark_all},

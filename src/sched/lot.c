@@ -60,6 +60,21 @@ size_t ar_lot_unpark(ar_lot *lot, size_t n, ar_err err) {
   return woken;
 }
 
+/* Each goes to the front or to the back: not every order can come out, but
+ * too many to rely on one, and nothing is allocated. */
+void ar_lot_mix(ar_lot *lot, ar_rand *rand) {
+  ar_list mixed;
+  ar_link *link;
+  ar_list_init(&mixed);
+  while ((link = ar_list_pop(&lot->places)) != NULL) {
+    if ((ar_rand_next(rand) >> 63) != 0)
+      ar_list_push_front(&mixed, link);
+    else
+      ar_list_push(&mixed, link);
+  }
+  ar_list_splice(&lot->places, &mixed);
+}
+
 size_t ar_lot_repark(ar_lot *lot, ar_lot *to, size_t n) {
   size_t moved = 0;
   ar_place *p;

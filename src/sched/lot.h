@@ -10,6 +10,7 @@
 #define ar_lot_h
 
 #include "base/list.h"
+#include "base/rand.h"
 #include "sched/task.h"
 
 typedef struct ar_lot ar_lot;
@@ -45,6 +46,9 @@ ar_place *ar_lot_take(ar_lot *lot);
 /* Wake up to n tasks, oldest first, with err. Never fails, never runs them
  * here. Returns how many. */
 size_t ar_lot_unpark(ar_lot *lot, size_t n, ar_err err);
+
+/* Bring the waiters into another order, which one by chance. */
+void ar_lot_mix(ar_lot *lot, ar_rand *rand);
 
 /* Move up to n waiters, oldest first, to the end of another lot. */
 size_t ar_lot_repark(ar_lot *lot, ar_lot *to, size_t n);

@@ -68,6 +68,8 @@ struct ar_policy {
   bool shifts_clock;
   /* Callbacks that were accepted run, even when no task is left. */
   bool drains;
+  /* Who waits for an event is woken in no order. */
+  bool mixes_events;
   /* A timer's callback goes through the ready queue. */
   bool queues_timers;
 };

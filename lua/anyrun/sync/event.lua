@@ -15,14 +15,14 @@ function Event:_init()
   self._set, self._lot = false, new_lot "event"
 end
 
---- Lets it happen: wakes all who wait, in the order they came. Nothing
---- happens when it is set already.
+--- Lets it happen: wakes all who wait, on asyncio in the order they came, on
+--- trio in any order. Nothing happens when it is set already.
 ---Checkpoint: never.
 ---@usage ready:set()
 function Event:set()
   if self._set then return end
   self._set = true
-  self._lot:wake(math.huge)
+  self._lot:wake_event()
 end
 
 --- Whether it was set.

@@ -156,3 +156,28 @@ t.test("[TR-CH-15] an end that is collected is not closed", function()
   collectgarbage()
   t.eq(receive:statistics().open_send_channels, 1)
 end)
+
+t.test("[TR-CHK-05] each step of a loop over a channel is a checkpoint, the last one, too", function()
+  local send, receive = open(2)
+  send:send_nowait(1)
+  local switches = 0
+  trio.open_nursery(function(nursery)
+    nursery:start_soon(function()
+      while true do
+        trio.lowlevel.checkpoint()
+        switches = switches + 1
+      end
+    end)
+    send:close()
+    local before = switches
+    for _ in receive do before = switches end
+    t.ok(switches >= before)
+    trio.CancelScope(function(scope)
+      scope:cancel()
+      t.raises(trio.Cancelled, function()
+        for _ in receive do t.fail "an item" end
+      end)
+    end)
+    nursery.cancel_scope:cancel()
+  end)
+end)

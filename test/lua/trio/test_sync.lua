@@ -184,3 +184,35 @@ t.test("[TR-COND-03 TR-COND-04] the notified come one by one; the cancelled hold
   end)
   t.eq(log.items, {1, 2, 3, "cancelled"})
 end)
+
+t.test("[TR-SCHED-11 D-23] those who wait for an event wake in many orders", {plain = true}, function()
+  local orders, n = {}, 0
+  t.repeat_runs(40, function()
+    local event, log = trio.Event(), {}
+    trio.open_nursery(function(nursery)
+      for i = 1, 4 do
+        nursery:start_soon(function()
+          event:wait()
+          log[#log + 1] = i
+        end)
+      end
+      idle()
+      event:set()
+    end)
+    orders[table.concat(log)] = true
+  end)
+  for _ in pairs(orders) do n = n + 1 end
+  t.ok(n > 2, n .. " orders")
+end)
+
+t.test("[TR-CHK-06] a lock is a checkpoint where it is taken, not where it is left", function()
+  local lock = trio.Lock()
+  trio.CancelScope(function(scope)
+    do
+      local _ <close> = lock:acquire()
+      scope:cancel()
+    end
+    t.no(lock:locked())
+    t.raises(trio.Cancelled, lock.acquire, lock)
+  end)
+end)
