@@ -26,6 +26,11 @@ static void make(lua_State *L, ar_lrun *run, ar_source source) {
   lua_pushstring(L, ar_source_name(source));
   lua_rotate(L, -4, 2);
   ar_call_errors(L, "new_cancelled", 4, 1);
+  if (lua_getmetatable(L, -1)) {
+    bool native = run->run.sched.policy->counts;
+    run->host->cancelled[native ? 1 : 0] = lua_topointer(L, -1);
+    lua_pop(L, 1);
+  }
 }
 
 /* [-1, +1] Keep the object on top for the scope. */

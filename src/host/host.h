@@ -83,9 +83,11 @@ struct ar_host {
   int died_of;             /* signal the process should die of */
   const void *classes[AR_CLASS_COUNT]; /* lua_topointer; NULL: not yet made */
   int class_refs[AR_CLASS_COUNT];      /* refs: the metatables */
-  int tasks;                           /* ref: table of live tasks, by slot */
-  int threads;                         /* ref: table of coroutines, by slot */
-  struct ar_thread *pool;              /* owned: coroutines to be used again */
+  const void *cancelled[2]; /* lua_topointer of the two classes of errors that
+                             * scopes make; NULL: none was made yet */
+  int tasks;                /* ref: table of live tasks, by slot */
+  int threads;              /* ref: table of coroutines, by slot */
+  struct ar_thread *pool;   /* owned: coroutines to be used again */
   size_t n_pool;
   size_t pool_capacity;
 };

@@ -91,8 +91,15 @@ bool ar_is_error(lua_State *L, int idx) {
 
 int ar_error_kind(lua_State *L, int idx) {
   int kind = AR_KIND_ORDINARY;
+  const ar_host *host = ar_host_of(L);
+  const void *class;
   if (lua_type(L, idx) != LUA_TTABLE || !lua_getmetatable(L, idx))
     return kind;
+  class = lua_topointer(L, -1);
+  if (class == host->cancelled[0] || class == host->cancelled[1]) {
+    lua_pop(L, 1); /* the one error there may be 100,000 times */
+    return AR_KIND_CANCELLED;
+  }
   lua_pushliteral(L, "__kind");
   if (lua_rawget(L, -2) == LUA_TNUMBER)
     kind = (int)lua_tointeger(L, -1);
