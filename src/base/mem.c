@@ -40,7 +40,7 @@ static struct {
   _Atomic size_t live_bytes;
   _Atomic size_t live_blocks;
   _Atomic uint64_t calls;
-  _Atomic uint64_t fail_at; /* value of `calls` that fails; 0 = none */
+  _Atomic uint64_t fail_at;    /* value of `calls` that fails; 0 = none */
   _Atomic uint64_t fail_times; /* so many from there on */
 } debug;
 

@@ -42,11 +42,13 @@ ar_llot *ar_test_lock(lua_State *L, int idx) {
   return k != NULL ? &k->llot : NULL;
 }
 
+/* Each method has its class as upvalue: the one test that is quick. */
 static llock *check_lock(lua_State *L) {
-  llock *k = test_lock(L, 1);
-  if (AR_UNLIKELY(k == NULL))
+  if (AR_UNLIKELY(!lua_getmetatable(L, 1) ||
+                  !lua_rawequal(L, -1, lua_upvalueindex(1))))
     luaL_typeerror(L, 1, "Lock");
-  return k;
+  lua_pop(L, 1);
+  return lua_touserdata(L, 1);
 }
 
 static void own(llock *k, ar_coro *c) {
@@ -125,26 +127,34 @@ static void check_free_for(lua_State *L, llock *k, ar_coro *c) {
     raise_orphaned(L, k);
 }
 
+/* Park in the lot, or, where the lock is free and a cancellation is pending,
+ * for that to arrive. */
+static int wait_for_lock(lua_State *L, llock *k, ar_coro *c) {
+  ar_lot *lot = ar_llot_bind(L, &k->llot, c);
+  c->schedule_points++;
+  if (k->owner != NULL)
+    ar_lot_park(lot, &c->place, ar_abort_place);
+  else
+    ar_task_park(&c->task, "lock", NULL, ar_abort_simply);
+  return ar_suspend(L, acquirek, 0);
+}
+
 static int lock_acquire(lua_State *L) {
-  ar_coro *c = ar_coro_check(L);
   llock *k = check_lock(L);
+  ar_coro *c = ar_coro_current(L);
+  bool goes_on =
+      k->owner == NULL && k->fast && ar_task_pending(&c->task) == AR_CAUSE_NONE;
   lua_settop(L, 1);
   check_free_for(L, k, c);
   c->cancel_points++;
-  if (k->owner != NULL) {
-    ar_lot *lot = ar_llot_bind(L, &k->llot, c);
-    c->schedule_points++;
-    ar_lot_park(lot, &c->place, ar_abort_place);
-    return ar_suspend(L, acquirek, 0);
-  }
-  if (AR_UNLIKELY(ar_task_pending(&c->task) != AR_CAUSE_NONE)) {
-    c->schedule_points++;
-    ar_task_park(&c->task, "lock", NULL, ar_abort_simply);
-    return ar_suspend(L, acquirek, 0);
-  }
-  own(k, c);
-  if (k->fast)
+  if (goes_on) {
+    own(k, c);
     return 1;
+  }
+  (void)ar_coro_check(L);
+  if (k->owner != NULL || ar_task_pending(&c->task) != AR_CAUSE_NONE)
+    return wait_for_lock(L, k, c);
+  own(k, c);
   c->schedule_points++;
   ar_task_yield(&c->task);
   return ar_suspend(L, acquirek, 0);
@@ -249,7 +259,8 @@ static const luaL_Reg methods[] = {{"acquire", lock_acquire},
 static int lock_methods(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, 1);
+  luaL_setfuncs(L, methods, 1);
   lua_pushboolean(L, 1);
   lua_rawsetp(L, 1, ar_key_lock);
   return 1;
