@@ -27,6 +27,9 @@ static void on_wake(uv_async_t *wake) {
 
 static void on_limit(uv_timer_t *limit) {
   ar_container_of(limit, ar_loop, limit)->passed = true;
+  /* Where the process was held up, the time is over when uv_run begins: it
+   * fires the timer first and would then wait for events without a limit. */
+  uv_stop(limit->loop);
 }
 
 ar_err ar_loop_new(ar_loop **out) {
