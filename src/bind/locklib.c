@@ -16,25 +16,26 @@
 #include "bind/luax.h"
 #include "host/raise.h"
 
-static const char ar_key_lock[] = "a class of locks";
+static const char ar_key_lock[] = "lock";
 static const char ar_key_orphaned[] = "lock -> the task that left it";
 
 typedef struct {
-  ar_llot llot;   /* first */
+  const char *magic; /* ar_key_lock */
+  ar_llot llot;
   ar_coro *owner; /* borrowed: it holds the lock, hence lives; or NULL */
   ar_held held;   /* place in owner->held */
   bool fast;      /* taking it when it is free does not let others run */
   bool orphaned;  /* its owner has ended; ar_key_orphaned says who it was */
 } llock;
 
+/* A userdata of this size that begins with this address is a lock: the one
+ * test that is quick. */
 static llock *test_lock(lua_State *L, int idx) {
   llock *k = lua_touserdata(L, idx);
-  bool is = false;
-  if (k != NULL && lua_getmetatable(L, idx)) {
-    is = lua_rawgetp(L, -1, ar_key_lock) != LUA_TNIL;
-    lua_pop(L, 2);
-  }
-  return is ? k : NULL;
+  if (AR_LIKELY(k != NULL && lua_rawlen(L, idx) == sizeof *k &&
+                k->magic == ar_key_lock))
+    return k;
+  return NULL;
 }
 
 ar_llot *ar_test_lock(lua_State *L, int idx) {
@@ -42,13 +43,11 @@ ar_llot *ar_test_lock(lua_State *L, int idx) {
   return k != NULL ? &k->llot : NULL;
 }
 
-/* Each method has its class as upvalue: the one test that is quick. */
 static llock *check_lock(lua_State *L) {
-  if (AR_UNLIKELY(!lua_getmetatable(L, 1) ||
-                  !lua_rawequal(L, -1, lua_upvalueindex(1))))
+  llock *k = test_lock(L, 1);
+  if (AR_UNLIKELY(k == NULL))
     luaL_typeerror(L, 1, "Lock");
-  lua_pop(L, 1);
-  return lua_touserdata(L, 1);
+  return k;
 }
 
 static void own(llock *k, ar_coro *c) {
@@ -259,10 +258,7 @@ static const luaL_Reg methods[] = {{"acquire", lock_acquire},
 static int lock_methods(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  lua_pushvalue(L, 1);
-  luaL_setfuncs(L, methods, 1);
-  lua_pushboolean(L, 1);
-  lua_rawsetp(L, 1, ar_key_lock);
+  luaL_setfuncs(L, methods, 0);
   return 1;
 }
 
@@ -270,6 +266,7 @@ static int lock_new(lua_State *L) {
   llock *k;
   luaL_checktype(L, 1, LUA_TTABLE);
   k = lua_newuserdatauv(L, sizeof *k, 1);
+  k->magic = ar_key_lock;
   ar_lot_init(&k->llot.lot, "lock");
   k->llot.run = NULL;
   k->owner = NULL;
