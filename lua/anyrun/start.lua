@@ -65,13 +65,15 @@ local function start_on_trio(target, f, args)
   local status = new_status(target)
   status._begin = begin_on_trio
   args[args.n + 1] = status
-  group.starting(target, 1)
-  -- Not through xpcall: what start() raises keeps its own story.
-  local ok, err = pcall(group.open_nursery, function(old)
+  local function body(old)
     status._old = old
     status._task = group.spawn_starting(old, false, f, unpack(args, 1, args.n + 1))
     task.set_pending_group(status._task, target)
-  end)
+  end
+  -- Nothing that can fail until pcall: the group would wait for ever.
+  group.starting(target, 1)
+  -- Not through xpcall: what start() raises keeps its own story.
+  local ok, err = pcall(group.open_nursery, body)
   group.starting(target, -1)
   if not ok then error(unwrap(err), 0) end
   check_started(status)

@@ -166,9 +166,10 @@ static int co_wrap(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   co = lua_newthread(L);
   lua_pushvalue(L, 1);
-  lua_xmove(L, co, 1);
+  /* Made here, not in `co`: an error there would have nobody to catch it. */
   if (ar_host_of(L)->run != NULL) /* outside, nothing can be suspended */
-    lua_pushcclosure(co, wrap_root, 1);
+    lua_pushcclosure(L, wrap_root, 1);
+  lua_xmove(L, co, 1);
   lua_pushcclosure(L, wrapped, 1);
   return 1;
 }
