@@ -45,6 +45,7 @@ local EXPORTS <const> = {
 -- fields whose value is a whole module
 local MODULES <const> = {
   abc = "anyio.abc",
+  functools = "anyio.functools",
   lowlevel = "anyio.lowlevel",
   streams = "anyio.streams",
   testing = "anyio.testing",
