@@ -2,7 +2,7 @@
 
 local rawset, require, setmetatable = rawset, require, setmetatable
 
-local KNOWN <const> = { memory = true }
+local KNOWN <const> = { buffered = true, memory = true, stapled = true }
 
 return setmetatable({}, {
   __index = function(self, name)
