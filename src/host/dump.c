@@ -64,6 +64,22 @@ void ar_lrun_note_task(lua_State *L, ar_coro *c, int self, int idx) {
   ar_traceback_note(L, idx);
 }
 
+/* [-0, +1] What a task in a lot waits for, if that can show itself (a lock
+ * says who has it): the object stands first on the stack of who waits. */
+static void push_waited(lua_State *L, ar_coro *c) {
+  lua_State *in = c->inner;
+  if (c->place.lot != NULL && in != NULL && lua_checkstack(in, 2) &&
+      lua_isuserdata(in, 1)) {
+    if (luaL_getmetafield(in, 1, "__tostring") != LUA_TNIL) {
+      lua_pop(in, 1);
+      lua_pushvalue(in, 1);
+      lua_xmove(in, L, 1);
+      return;
+    }
+  }
+  lua_pushnil(L);
+}
+
 void ar_dump_push_deadlock(lua_State *L, ar_lrun *run) {
   ar_sched *s = &run->run.sched;
   lua_Integer n = 0;
@@ -77,10 +93,11 @@ void ar_dump_push_deadlock(lua_State *L, ar_lrun *run) {
     ar_coro_push(L, c);
     ar_dump_push_name(L, -1);
     lua_setfield(L, -3, "name");
-    if (ar_coro_get_extra(L, -1, "wait_object") != LUA_TNIL)
-      lua_setfield(L, -3, "object");
-    else
+    if (ar_coro_get_extra(L, -1, "wait_object") == LUA_TNIL) {
       lua_pop(L, 1);
+      push_waited(L, c);
+    }
+    lua_setfield(L, -3, "object");
     lua_pop(L, 1);
     lua_pushstring(L, c->task.wait.kind);
     lua_setfield(L, -2, "waits_for");

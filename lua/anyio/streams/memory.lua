@@ -106,9 +106,10 @@ function common:statistics()
 end
 
 function common:__tostring()
-  local used, max = self:_counts()
-  return ("<%s: %d of %s buffered%s>"):format(self.name, used, max,
-    self:_is_closed() and ", closed" or "")
+  local used, max, send, receive = self:_counts()
+  return ("<%s: %d of %s buffered, %d sending and %d receiving open%s>"):format(
+    self.name, used, max, send, receive,
+    self:_is_closed() and ", this one closed" or "")
 end
 
 for _, cls in ipairs { Send, Receive } do

@@ -5,7 +5,7 @@ local TaskInfo = require "anyrun.taskinfo"
 local native = require "_anyrun.lock"
 local options = require "anyrun.options"
 
-local setmetatable = setmetatable
+local name, setmetatable = require("_anyrun.task").name, setmetatable
 
 local KNOWN <const> = { fast_acquire = "boolean?" }
 
@@ -67,8 +67,10 @@ function Lock:statistics()
 end
 
 function Lock:__tostring()
-  return ("<%s: %s, %d waiting>"):format(self.name,
-    self:locked() and "locked" or "unlocked", self:_waiting())
+  local owner = self:_owner()
+  return ("<%s: %s, %d waiting%s>"):format(self.name,
+    self:locked() and "locked" or "unlocked", self:_waiting(),
+    owner and ", held by '" .. name(owner) .. "'" or "")
 end
 
 return setmetatable(Lock, { __call = new })
