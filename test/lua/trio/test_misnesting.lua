@@ -50,7 +50,6 @@ t.test("[TR-NUR-17] nurseries are made by open_nursery only", function()
 end)
 
 t.test("[TR-NUR-18] a task that ends inside an open nursery is told, and the nursery is closed",
-  {skip = "the core does not end the orphans yet"},
   function()
     local kept, orphan_ended
     local group = t.group(function()
