@@ -43,16 +43,14 @@ struct ar_loose {
 struct ar_lrun {
   ar_run run; /* first */
   ar_host *host;
-  lua_State *L;        /* who drives it: a C function's stack */
-  ar_lrun *outer;      /* borrowed: the run that was current before */
-  ar_list loose;       /* ar_loose: dropped when it closes */
-  const char *library; /* "anyio", "asyncio", "trio": whose run() it is */
+  lua_State *L;   /* who drives it: a C function's stack */
+  ar_lrun *outer; /* borrowed: the run that was current before */
+  ar_list loose;  /* ar_loose: dropped when it closes */
   bool open;
-  bool strict;     /* trio: groups always */
-  bool restricted; /* control-C only at checkpoints */
-  bool crashed;    /* a system task failed: run() raises an internal error */
-  bool stuck;      /* a deadlock was found; its error is kept */
-  uint64_t serial; /* tells it from every other run of the host */
+  bool strict;         /* trio: groups always */
+  bool restricted;     /* control-C only at checkpoints */
+  bool stuck;          /* a deadlock was found; its error is kept */
+  uint64_t serial;     /* tells it from every other run of the host */
   unsigned interrupts; /* control-C so far */
   int signal;          /* of the interrupt under way */
 };

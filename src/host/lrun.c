@@ -81,7 +81,6 @@ ar_lrun *ar_lrun_open(lua_State *L, int opts) {
   memset(run, 0, sizeof *run);
   luaL_setmetatable(L, "Run");
   run->host = host;
-  run->library = backend->name;
   ar_list_init(&run->loose);
   lua_newtable(L);
   lua_setiuservalue(L, self, AR_RUN_VARS);
@@ -158,7 +157,6 @@ void ar_lrun_crash(lua_State *L, ar_lrun *run) {
   lua_pushboolean(L, 0);
   ar_call_errors(L, "internal_error", 2, 1);
   keep_error(L, run);
-  run->crashed = true;
   ar_scope_cancel(&run->run.sched.root, AR_SOURCE_NURSERY);
 }
 
