@@ -7,12 +7,15 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "loop/mailbox.h"
 
 struct ar_loop {
   uv_loop_t uv;
-  uv_timer_t limit; /* ends a wait; active only inside ar_loop_wait */
-  bool passed;      /* it did, in the last wait */
-  uv_async_t wake;  /* unreferenced except inside ar_loop_wait */
+  uv_timer_t limit;    /* ends a wait; active only inside ar_loop_wait */
+  bool passed;         /* it did, in the last wait */
+  uv_async_t wake;     /* referenced inside ar_loop_wait, and while ... */
+  size_t expected;     /* ... this is not 0: events that are waited for */
+  ar_mailbox *mailbox; /* owned (a reference); NULL: not asked for yet */
 };
 
 /* The numbers of err.def are libuv's on this system. */
@@ -22,7 +25,9 @@ _Static_assert((int)AR_ENOMEM == (int)UV_ENOMEM, "err.def and libuv disagree");
 _Static_assert((int)AR_EOF == (int)UV_EOF, "err.def and libuv disagree");
 
 static void on_wake(uv_async_t *wake) {
-  (void)wake; /* its arrival is all it says */
+  ar_loop *loop = ar_container_of(wake, ar_loop, wake);
+  if (loop->mailbox != NULL) /* else its arrival is all it says */
+    ar_mailbox_empty(loop->mailbox);
 }
 
 static void on_limit(uv_timer_t *limit) {
@@ -71,6 +76,9 @@ static void close_one(uv_handle_t *handle, void *arg) {
 
 unsigned ar_loop_free(ar_loop *loop) {
   leftovers left = {loop, 0};
+  if (loop->mailbox != NULL)
+    ar_mailbox_close(loop->mailbox);
+  loop->mailbox = NULL;
   uv_walk(&loop->uv, close_one, &left);
   while (uv_loop_close(&loop->uv) == UV_EBUSY)
     (void)uv_run(&loop->uv, UV_RUN_ONCE); /* let close callbacks run */
@@ -80,6 +88,25 @@ unsigned ar_loop_free(ar_loop *loop) {
 
 bool ar_loop_is_alive(const ar_loop *loop) {
   return uv_loop_alive(&loop->uv) != 0;
+}
+
+void ar_loop_expect(ar_loop *loop, int by) {
+  AR_ASSERT(by > 0 || loop->expected >= (size_t)-by);
+  loop->expected += (size_t)by;
+  if (loop->expected == 0)
+    uv_unref((uv_handle_t *)&loop->wake);
+  else
+    uv_ref((uv_handle_t *)&loop->wake);
+}
+
+ar_err ar_mailbox_of(ar_loop *loop, ar_mailbox **out) {
+  if (loop->mailbox == NULL) {
+    ar_err err = ar_mailbox_new(loop, &loop->mailbox);
+    if (err != 0)
+      return err;
+  }
+  *out = loop->mailbox;
+  return 0;
 }
 
 void ar_loop_poll(ar_loop *loop) {
@@ -102,7 +129,8 @@ bool ar_loop_wait(ar_loop *loop, ar_time timeout) {
   /* Without a referenced handle uv_run would return instead of waiting. */
   uv_ref((uv_handle_t *)&loop->wake);
   (void)uv_run(&loop->uv, UV_RUN_ONCE);
-  uv_unref((uv_handle_t *)&loop->wake);
+  if (loop->expected == 0)
+    uv_unref((uv_handle_t *)&loop->wake);
   (void)uv_timer_stop(&loop->limit);
   return loop->passed;
 }

@@ -27,6 +27,11 @@ unsigned ar_loop_free(ar_loop *loop);
 /* Is there a handle or a request in flight that could bring an event? */
 bool ar_loop_is_alive(const ar_loop *loop);
 
+/* By how much more somebody waits for an event: the loop is alive while the
+** sum is above zero. What is open but awaited by nobody (an idle connection)
+** keeps no loop alive: its handle is unreferenced. */
+void ar_loop_expect(ar_loop *loop, int by);
+
 /* Take the events that are there, without waiting. */
 void ar_loop_poll(ar_loop *loop);
 
