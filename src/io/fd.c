@@ -1,0 +1,154 @@
+/*
+ * A descriptor whose readiness can be waited for.
+ */
+
+#include "io/fd.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+struct ar_fd {
+  uv_poll_t poll; /* first: given back in its close callback */
+  ar_loop *loop;  /* borrowed: outlives every handle */
+  ar_op ops[2];   /* by ar_side */
+  int fd;
+  int polled; /* the events libuv is asked for now */
+  int mode;   /* the flags to be restored; -1: none */
+  bool owned;
+  bool watched; /* `poll` is initialised */
+};
+
+static int events_of(ar_side side) {
+  return side == AR_SIDE_READ ? UV_READABLE : UV_WRITABLE;
+}
+
+static int wanted(const ar_fd *f) {
+  int events = 0;
+  if (ar_op_is_pending(&f->ops[AR_SIDE_READ]))
+    events |= UV_READABLE;
+  if (ar_op_is_pending(&f->ops[AR_SIDE_WRITE]))
+    events |= UV_WRITABLE;
+  return events;
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events);
+
+static ar_err poll_for(ar_fd *f, int events) {
+  ar_err err = 0;
+  if (events == f->polled)
+    return 0;
+  if (events == 0)
+    (void)uv_poll_stop(&f->poll); /* cannot fail */
+  else
+    err = uv_poll_start(&f->poll, events, on_ready);
+  if (err == 0)
+    f->polled = events;
+  return err;
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events) {
+  ar_fd *f = ar_container_of(poll, ar_fd, poll);
+  int unheard = 0;
+  if (status < 0) { /* libuv stops polling at an error: it is for both */
+    events = UV_READABLE | UV_WRITABLE;
+    f->polled = 0;
+  }
+  for (int side = AR_SIDE_READ; side <= AR_SIDE_WRITE; side++) {
+    int event = events_of((ar_side)side);
+    if ((events & event) == 0)
+      continue;
+    if (ar_op_is_pending(&f->ops[side]))
+      ar_op_end(&f->ops[side], 0);
+    else
+      unheard |= event;
+  }
+  /* What is unheard would come back each turn; and a descriptor can mostly be
+   * written to, so that interest ends with its wait. Polling for less cannot
+   * fail but for memory, and then the event is merely unheard once more. */
+  if (unheard != 0 || (f->polled & UV_WRITABLE & ~wanted(f)) != 0)
+    (void)poll_for(f, wanted(f) | (f->polled & UV_READABLE & ~unheard));
+}
+
+static bool cancel_wait(ar_op *op) {
+  (void)op; /* an event that still comes is unheard */
+  return true;
+}
+
+static void orphan_wait(ar_op *op) {
+  (void)op; /* it is part of its descriptor, which has an owner */
+}
+
+static const ar_op_kind wait_kind = {cancel_wait, orphan_wait};
+
+ar_err ar_fd_new(ar_loop *loop, int fd, bool owned, ar_fd **out) {
+  ar_fd *f = ar_mem_zalloc(sizeof *f);
+  if (f == NULL)
+    return AR_ENOMEM;
+  f->loop = loop;
+  f->fd = fd;
+  f->mode = -1;
+  f->owned = owned;
+  ar_op_init(&f->ops[AR_SIDE_READ], &wait_kind);
+  ar_op_init(&f->ops[AR_SIDE_WRITE], &wait_kind);
+  *out = f;
+  return 0;
+}
+
+int ar_fd_number(const ar_fd *f) {
+  return f->fd;
+}
+
+ar_op *ar_fd_op(ar_fd *f, ar_side side) {
+  return &f->ops[side];
+}
+
+/* Polling begins with the first wait: many descriptors are ready always. */
+static ar_err watch(ar_fd *f) {
+  int mode = f->owned ? -1 : fcntl(f->fd, F_GETFL);
+  ar_err err = uv_poll_init(ar_loop_uv(f->loop), &f->poll, f->fd);
+  if (err != 0)
+    return err;
+  uv_unref((uv_handle_t *)&f->poll); /* its ops keep the loop alive */
+  f->watched = true;
+  f->mode = mode;
+  return 0;
+}
+
+ar_err ar_fd_wait(ar_fd *f, ar_side side) {
+  int events = events_of(side);
+  if (!f->watched) {
+    ar_err err = watch(f);
+    if (err != 0)
+      return err;
+  }
+  if ((f->polled & events) == 0) {
+    ar_err err = poll_for(f, f->polled | events);
+    if (err != 0)
+      return err;
+  }
+  ar_op_begin(&f->ops[side], f->loop);
+  return 0;
+}
+
+static void on_closed(uv_handle_t *handle) {
+  ar_fd *f = ar_container_of(handle, ar_fd, poll);
+  ar_mem_free(f, sizeof *f);
+}
+
+void ar_fd_close(ar_fd *f) {
+  for (int side = AR_SIDE_READ; side <= AR_SIDE_WRITE; side++)
+    if (ar_op_is_pending(&f->ops[side]))
+      ar_op_end(&f->ops[side], AR_EBADF);
+  if (f->watched)
+    uv_close((uv_handle_t *)&f->poll, on_closed); /* before its number goes */
+  if (f->owned)
+    (void)close(f->fd);
+  else if (f->mode != -1)
+    (void)fcntl(f->fd, F_SETFL, f->mode);
+  if (!f->watched)
+    ar_mem_free(f, sizeof *f);
+}
