@@ -268,6 +268,8 @@ static ar_abort abort_by_script(ar_task *t, ar_cause cause) {
   lua_State *L = ar_host_stack(c->host);
   int top = lua_gettop(L), status;
   ar_abort answer;
+  if (cause == AR_CAUSE_ABANDON)
+    return AR_ABORTED; /* no code of a script runs any more */
   luaL_checkstack(L, 8, NULL);
   ar_coro_push(L, c);
   (void)ar_coro_get_extra(L, -1, "abort");

@@ -4,9 +4,14 @@
 
 #ifdef AR_DEBUG
 
+#include <time.h>
+
+#include "base/err.h"
 #include "base/mem.h"
+#include "bind/await.h"
 #include "bind/libs.h"
 #include "bind/luax.h"
+#include "host/raise.h"
 
 static lua_Integer count_table(lua_State *L, int ref) {
   lua_Integer n = 0;
@@ -63,11 +68,59 @@ static int test_turns(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"counts", test_counts},
-                                     {"fail_at", test_fail_at},
-                                     {"memory", test_memory},
-                                     {"turns", test_turns},
-                                     {NULL, NULL}};
+/* ---- work that takes its time ------------------------------------------- */
+
+typedef struct {
+  ar_work work; /* first */
+  ar_time takes;
+} nap;
+
+static void nap_run(ar_work *work) {
+  ar_time ns = ((nap *)work)->takes;
+  struct timespec left = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+  (void)nanosleep(&left, NULL);
+}
+
+static void nap_discard(ar_work *work) {
+  ar_mem_free(work, sizeof(nap));
+}
+
+static int napk(lua_State *L, int status, lua_KContext ctx) {
+  ar_work *work = (ar_work *)ctx;
+  (void)status;
+  (void)ar_awaited(L); /* raises: whoever cancelled it has given it back */
+  nap_discard(work);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* nap(seconds, way): a thread sleeps, the task waits for it. `way`:
+ * leaves (default), shielded. */
+static int test_nap(lua_State *L) {
+  static const char *const ways[] = {"leaves", "shielded", NULL};
+  lua_Number seconds = ar_check_seconds(L, 1);
+  int way = luaL_checkoption(L, 2, "leaves", ways);
+  ar_coro *c = ar_coro_check(L);
+  ar_pool *pool = ar_check_pool(L);
+  nap *n = ar_mem_zalloc(sizeof *n);
+  ar_err err = n == NULL ? AR_ENOMEM : 0;
+  if (err == 0) {
+    ar_work_init(&n->work, nap_run, nap_discard);
+    n->takes = ar_time_of_seconds(seconds);
+    err = ar_pool_start(pool, c->task.sched->loop, &n->work);
+  }
+  if (err != 0) {
+    ar_mem_free(n, sizeof *n);
+    ar_raise_oserror(L, err, "nap");
+  }
+  return ar_await(L, c, &n->work.op,
+                  way == 0 ? AR_AWAIT_LEAVES : AR_AWAIT_SHIELDED, "nap", napk,
+                  (lua_KContext)n);
+}
+
+static const luaL_Reg functions[] = {
+    {"counts", test_counts}, {"fail_at", test_fail_at}, {"memory", test_memory},
+    {"nap", test_nap},       {"turns", test_turns},     {NULL, NULL}};
 
 int luaopen_anyrun_test(lua_State *L) {
   luaL_newlib(L, functions);

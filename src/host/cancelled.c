@@ -144,6 +144,7 @@ void ar_coro_push_cancellation(lua_State *L, ar_coro *c, ar_cause cause) {
   ar_lrun *run = (ar_lrun *)ar_container_of(c->task.sched, ar_run, sched);
   switch (cause) {
     case AR_CAUSE_NONE:
+    case AR_CAUSE_ABANDON:
     case AR_CAUSE_SCOPE:
       ar_cancelled_push(L, run, find_origin(c->task.scope));
       return;

@@ -321,6 +321,8 @@ ar_coro *ar_coro_adopt(lua_State *L, lua_State *co, ar_lrun *run) {
 
 void ar_coro_abandon(ar_host *host, ar_coro *c) {
   lua_State *L = ar_host_stack(host), *co = c->L;
+  if (c->task.state == AR_TASK_PARKED && c->task.abort != NULL)
+    (void)c->task.abort(&c->task, AR_CAUSE_ABANDON);
   ar_place_leave(&c->place);
   ar_list_remove(&c->task.job.ready);
   if (ar_deadline_is_set(&c->task.due))

@@ -56,9 +56,10 @@ typedef enum {
 /* Why a wait is to end early. */
 typedef enum {
   AR_CAUSE_NONE = 0,
-  AR_CAUSE_SCOPE = 1,    /* a cancel scope around the task is cancelled */
-  AR_CAUSE_NATIVE = 2,   /* the task itself was asked to cancel (asyncio) */
-  AR_CAUSE_INTERRUPT = 4 /* control-C */
+  AR_CAUSE_SCOPE = 1,     /* a cancel scope around the task is cancelled */
+  AR_CAUSE_NATIVE = 2,    /* the task itself was asked to cancel (asyncio) */
+  AR_CAUSE_INTERRUPT = 4, /* control-C */
+  AR_CAUSE_ABANDON = 8    /* the task is given up: it will never run again */
 } ar_cause;
 
 typedef enum {
@@ -67,7 +68,9 @@ typedef enum {
 } ar_abort;
 
 /* Undo the wait of t, which is parked, because of `cause`. Must not step t,
- * nor wake it, but that a script can: then the answer does not count. */
+ * nor wake it, but that a script can: then the answer does not count. Where
+ * the task is given up nobody may keep a pointer to it, and the answer does
+ * not count either. */
 typedef ar_abort ar_abort_fn(ar_task *t, ar_cause cause);
 
 /* What a parked task waits for: read by dumps, never by the scheduler. */
