@@ -87,7 +87,37 @@ static int base_require(lua_State *L) {
   return ask(L, 1);
 }
 
+/* os.exit(code, true) closes the state, and with it the to-be-closed variables
+ * of the main thread: for a script that is the coroutine of its chunk. Nothing
+ * of it runs any more but those, so it may be reset though it is running. */
+static int base_exit(lua_State *L) {
+  ar_host *host = ar_host_of(L);
+  lua_State *M = L;
+  if (!lua_isboolean(L, 1))
+    (void)luaL_optinteger(L, 1, 0); /* what it takes: nothing fails below */
+  lua_settop(L, 2);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  if (lua_toboolean(L, 3) && host->chunk != NULL) {
+    M = host->L;
+    luaL_checkstack(M, 4, NULL);
+    lua_xmove(L, M, 3);
+    (void)lua_resetthread(host->chunk);
+  }
+  lua_call(M, 2, 0); /* does not return */
+  return 0;
+}
+
+static void wrap_exit(lua_State *L) {
+  lua_getglobal(L, "os");
+  lua_getfield(L, -1, "exit");
+  lua_pushcclosure(L, base_exit, 1);
+  lua_setfield(L, -2, "exit");
+  lua_pop(L, 1);
+}
+
 void ar_baselib_open(lua_State *L) {
+  wrap_exit(L);
   lua_getglobal(L, "package");
   lua_pushcclosure(L, base_require, 1);
   lua_setglobal(L, "require");

@@ -134,6 +134,7 @@ int ar_host_main(lua_State *L, int nargs) {
   lua_xmove(L, co, nargs + 1);
   /* stack: coroutine */
   host->in_script = true;
+  host->chunk = co;
   ar_interrupt_attach(host);
   status = ar_coro_run(host, co, L, nargs + 1, &nres);
   if (host->implicit != NULL) {
@@ -144,6 +145,7 @@ int ar_host_main(lua_State *L, int nargs) {
     lua_xmove(co, L, status == LUA_OK ? nres : 1);
   }
   host->in_script = false;
+  host->chunk = NULL;
   lua_remove(L, base);
   if (status != LUA_OK)
     note_signal(L, host);

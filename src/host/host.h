@@ -73,6 +73,7 @@ struct ar_host {
   bool suspending;         /* a yield on its way is the scheduler's */
   lua_CFunction rethrower; /* it raises an error whose traceback is known */
   bool in_script;          /* the script's chunk has begun, and not ended */
+  lua_State *chunk;        /* borrowed (on a stack): its coroutine; or NULL */
   bool script_failed;      /* the chunk ended by an error */
   const char *backend;     /* default backend's name (a constant) */
   ar_coro *script;         /* borrowed (anchored): the chunk's task; or NULL */

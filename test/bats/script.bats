@@ -184,3 +184,19 @@ EOF
   expect 1 "" "anyrun: standard output: Bad file descriptor"
   same "the file" "mine" "$(cat data)"
 }
+
+@test "os.exit(n, true) closes the script's <close> variables, as lua's does" {
+  local closer='local x <close> = setmetatable({}, {__close = function() print("closed") end}) '
+  for code in "os.exit(4, true)" "sleep(0) os.exit(4, true)" \
+    "run(function() sleep(0) os.exit(4, true) end)" \
+    "coroutine.wrap(function() os.exit(4, true) end)()"; do
+    run --separate-stderr anyrun -e "$closer $code"
+    expect 4 "closed"
+  done
+  run --separate-stderr anyrun -e "$closer os.exit(4)"
+  expect 4 ""
+  run --separate-stderr anyrun -e 'print(pcall(os.exit, "x", true))'
+  expect 0 "false	bad argument #1 to 'os.exit' (number expected, got string)"
+  run --separate-stderr anyrun -e 'os.exit(true, true)'
+  expect 0 ""
+}
