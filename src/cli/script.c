@@ -17,6 +17,7 @@
 #include <lualib.h>
 
 #include "bind/libs.h"
+#include "cli/errval.h"
 #include "cli/report.h"
 #include "host/host.h"
 
@@ -35,6 +36,7 @@ typedef struct script {
   stage next;
   const char *library; /* of the -l that is being required, or NULL */
   int status;          /* exit status so far */
+  bool tuned;          /* the command line has options for the backend */
 } script;
 
 static void script_init(script *s, const ar_options *options) {
@@ -236,15 +238,16 @@ static void push_value(lua_State *L, const char *text) {
     lua_pushstring(L, text);
 }
 
-static void set_backend_options(lua_State *L, const ar_options *options) {
+static void set_backend_options(lua_State *L, script *s) {
   ar_option_cursor cursor;
   ar_option option;
   lua_newtable(L);
-  ar_option_cursor_init(&cursor, options->argv);
+  ar_option_cursor_init(&cursor, s->options->argv);
   do {
     option = ar_option_cursor_next(&cursor, NULL);
     if (option == AR_OPTION_BACKEND_OPTION) {
       const char *equals = strchr(cursor.value, '=');
+      s->tuned = true;
       lua_pushlstring(L, cursor.value, (size_t)(equals - cursor.value));
       push_value(L, equals + 1);
       lua_rawset(L, -3);
@@ -253,9 +256,32 @@ static void set_backend_options(lua_State *L, const ar_options *options) {
   ar_host_set_options(L);
 }
 
-/* Fill the fresh state. Argument: the options. */
+/* Raises where the backend does not know what the command line tells it. */
+static int check_backend_options(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "anyrun.run");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "implicit_options");
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+/* [-1, +0] What is wrong with them, as wrong use of the command line. */
+static ar_ending refuse_backend_options(lua_State *L) {
+  ar_ending ending = {AR_EXIT_USAGE, 0};
+  const char *text = lua_tostring(L, -1); /* a value of a wrong type */
+  if (text == NULL && ar_errval_push_field(L, -1, "message") == LUA_TSTRING)
+    text = lua_tostring(L, -1);
+  (void)fprintf(stderr, "anyrun: option '--backend-option': %s\n",
+                text != NULL ? text : "cannot be checked");
+  (void)ar_options_hint(stderr);
+  return ending;
+}
+
+/* Fill the fresh state. Argument: the script. */
 static int prepare(lua_State *L) {
-  const ar_options *options = lua_touserdata(L, 1);
+  script *s = lua_touserdata(L, 1);
+  const ar_options *options = s->options;
   lua_settop(L, 0);
   if (options->ignore_env) {
     lua_pushboolean(L, true); /* for package.path, as lua does it */
@@ -266,7 +292,7 @@ static int prepare(lua_State *L) {
   ar_libs_open(L);
   set_arg(L, options);
   ar_host_open(L, options->backend);
-  set_backend_options(L, options);
+  set_backend_options(L, s);
   (void)lua_gc(L, LUA_GCRESTART);
   (void)lua_gc(L, LUA_GCGEN, 0, 0);
   return 0;
@@ -281,9 +307,13 @@ ar_ending ar_script_run(lua_State *L, const ar_options *options) {
   if (options->ignore_env)
     s.next = STAGE_OPTIONS;
   lua_pushcfunction(L, prepare);
-  lua_pushlightuserdata(L, (void *)options);
+  lua_pushlightuserdata(L, &s);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK)
     return ar_ending_of_error(L, 0);
+  lua_pushcfunction(L, check_backend_options);
+  if (s.tuned && lua_pcall(L, 0, 0, 0) != LUA_OK)
+    return refuse_backend_options(L);
+  lua_settop(L, 0);
   lua_pushcfunction(L, run_script);
   lua_pushlightuserdata(L, &s);
   status = ar_host_main(L, 1);
