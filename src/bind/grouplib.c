@@ -488,7 +488,9 @@ int luaopen_anyrun_group(lua_State *L) {
   ar_coro_transparent(L, open_nursery);
   ar_coro_transparent(L, group_call);
   luaL_newlib(L, functions);
-  luaL_getmetatable(L, "TaskHandle"); /* the class, for isinstance */
+  luaL_getmetatable(L, "TaskHandle"); /* the classes, for isinstance */
   lua_setfield(L, -2, "TaskHandle");
+  luaL_getmetatable(L, "TaskGroup");
+  lua_setfield(L, -2, "TaskGroup");
   return 1;
 }

@@ -19,6 +19,7 @@ static const luaL_Reg modules[] = {{"_anyrun.errors", luaopen_anyrun_errors},
                                    {"_anyrun.lot", luaopen_anyrun_lot},
                                    {"_anyrun.lock", luaopen_anyrun_lock},
                                    {"_anyrun.channel", luaopen_anyrun_channel},
+                                   {"_anyrun.text", luaopen_anyrun_text},
 #ifdef AR_DEBUG
                                    {"_anyrun.test", luaopen_anyrun_test},
 #endif
