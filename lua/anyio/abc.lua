@@ -1,30 +1,47 @@
---- The classes that others extend.
+--- The classes that others extend, and those that tell what a value is.
+-- Its modules are loaded when one of their names is first used.
 
-local class = require "anyrun.class"
+local rawset, require, setmetatable = rawset, require, setmetatable
 
-local getmetatable = getmetatable
+-- module -> the names that are its fields of the same name
+local EXPORTS <const> = {
+  ["anyio.abc.resources"] = { "AsyncResource" },
+  ["anyio.abc.streams"] = {
+    "ByteReceiveStream", "ByteSendStream", "ByteStream",
+    "ByteStreamConnectable", "Listener", "ObjectReceiveStream",
+    "ObjectSendStream", "ObjectStream", "ObjectStreamConnectable",
+    "UnreliableObjectReceiveStream", "UnreliableObjectSendStream",
+    "UnreliableObjectStream",
+  },
+  ["anyrun.socketattr"] = { "SocketAttribute" },
+  ["_anyrun.group"] = { "TaskGroup" },
+  ["_anyrun.scope"] = { "CancelScope" },
+}
 
-local abc = {}
+-- names whose value is a module that is a class
+local CLASSES <const> = {
+  CapacityLimiter = "anyrun.sync.limiter",
+  Condition = "anyrun.sync.condition",
+  Event = "anyrun.sync.event",
+  Lock = "anyrun.sync.lock",
+  Semaphore = "anyrun.sync.semaphore",
+  TaskStatus = "anyrun.taskstatus",
+}
 
---- Something that is closed when it is no longer needed: a to-be-closed value
---- whose `aclose` a class defines. Called with a name or a class, it makes or
---- completes a class.
----@class anyio.abc.AsyncResource
----@overload fun(class: string|table): table
-local AsyncResource = class.new("AsyncResource")
-getmetatable(AsyncResource).__call = class.extend
-
---- Closes the resource; a class overrides it.
----Checkpoint: always.
----Raises: NotImplementedError when the class does not define it.
----@usage stream:aclose()
-function AsyncResource:aclose()
-  error(require("anyrun.errors").NotImplementedError(
-    (self.name or "AsyncResource") .. " does not define aclose"), 2)
+local where = {}
+for module, names in next, EXPORTS do
+  for i = 1, #names do where[names[i]] = module end
 end
 
-function AsyncResource:__close() self:aclose() end
+local function find(self, name)
+  local value
+  if CLASSES[name] then
+    value = require(CLASSES[name])
+  elseif where[name] then
+    value = require(where[name])[name]
+  end
+  if value ~= nil then rawset(self, name, value) end
+  return value
+end
 
-abc.AsyncResource = AsyncResource
-
-return abc
+return setmetatable({}, { __index = find })

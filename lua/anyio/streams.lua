@@ -2,7 +2,9 @@
 
 local rawset, require, setmetatable = rawset, require, setmetatable
 
-local KNOWN <const> = { buffered = true, memory = true, stapled = true }
+local KNOWN <const> = {
+  buffered = true, memory = true, stapled = true, text = true,
+}
 
 return setmetatable({}, {
   __index = function(self, name)

@@ -1,6 +1,7 @@
 --- Facts about tasks, and the small things around task groups.
 
 local TaskInfo = require "anyrun.taskinfo"
+local TaskStatus = require "anyrun.taskstatus"
 local class = require "anyrun.class"
 local native_run = require "_anyrun.run"
 local native_task = require "_anyrun.task"
@@ -51,8 +52,8 @@ function tasks.get_cancelled_exc_class()
     or errors.CancelledError
 end
 
----@class anyio.TaskStatus
-local Ignored = class.new("IgnoredTaskStatus")
+---@class anyio.IgnoredTaskStatus : anyio.abc.TaskStatus
+local Ignored = class.new("IgnoredTaskStatus", TaskStatus)
 
 --- Does nothing: nobody waits for the task to start.
 ---@param value? any

@@ -23,7 +23,7 @@ BaseExceptionGroup.__kind = GROUP
 ---@class anyio.ExceptionGroup : anyio.BaseExceptionGroup, anyio.Exception
 local ExceptionGroup = class.new("ExceptionGroup", BaseExceptionGroup)
 ExceptionGroup.__kind = GROUP | errors.Exception.__kind
-ExceptionGroup.also = errors.Exception
+ExceptionGroup.also = { errors.Exception }
 
 local function all_ordinary(list)
   for i = 1, #list do

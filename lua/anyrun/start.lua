@@ -10,30 +10,10 @@ local native_run = require "_anyrun.run"
 local scope = require "_anyrun.scope"
 local spec = require "anyrun.spec"
 local task = require "_anyrun.task"
+local TaskStatus = require "anyrun.taskstatus"
 
 local error = error
-local pack, unpack = table.pack, table.unpack
-
-
----@class anyio.TaskStatus
----@field package _values? table what started() was given
-local TaskStatus = { __name = "TaskStatus" }
-TaskStatus.__index = TaskStatus
-
---- The child has started: start() returns the values.
----@param ... any
----Checkpoint: never.
----Raises: RuntimeError when called twice.
----@usage task_status:started(port)
-function TaskStatus:started(...)
-  if self._values then
-    if self._ignored then return end
-    error(errors.RuntimeError(
-      "called 'started' twice on the same task status"), 2)
-  end
-  self._values = pack(...)
-  self:_begin()
-end
+local pack, setmetatable, unpack = table.pack, setmetatable, table.unpack
 
 local function new_status(target)
   return setmetatable({ _target = target }, TaskStatus)

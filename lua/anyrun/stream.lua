@@ -1,34 +1,69 @@
 --- What the streams written in Lua have in common.
 
-local class = require "anyrun.class"
 local errors = require "anyrun.errors"
-local typedattr = require "anyrun.typedattr"
 
-local error, math_type = error, math.type
+local error, ipairs, math_type, type = error, ipairs, math.type, type
 
 ---@class anyrun.stream
 local stream = {}
 
--- A step of a `for` loop: nil where the data ends.
-local function step(self)
+--- A step of a `for` loop over a stream: nil where the data ends.
+---@param self table the stream
+---@return any item
+---Checkpoint: as its `receive`.
+---Raises: as its `receive`, but for EndOfStream.
+---@usage function MyStream:__call() return stream_lib.step(self) end
+function stream.step(self)
   local ok, item = errors.pcall(self.receive, self)
   if ok then return item end
   if errors.isinstance(item, errors.EndOfStream) then return nil end
   errors.rethrow(item)
 end
 
---- Makes a class of streams: iterated by `receive`, closed by `aclose`, with
---- `extra`.
----@param name string
----@param base? table
----@return table class
+--- The getters of what a stream wraps, which may have none.
+---@param wrapped table|userdata
+---@return table<anyio.TypedAttribute, fun(): any>
 ---Checkpoint: never.
----@usage local Stapled = stream.class "StapledByteStream"
-function stream.class(name, base)
-  local cls = class.new(name, base or typedattr.TypedAttributeProvider)
-  cls.__call = step
-  function cls:__close() self:aclose() end
-  return cls
+---@usage return stream_lib.attributes(self.transport_stream)
+function stream.attributes(wrapped)
+  local getters = wrapped.extra_attributes
+  if type(getters) == "function" then return getters(wrapped) end
+  return getters or {}
+end
+
+--- Closes several resources in a row, all of them, whatever happens.
+---@param list table[]
+---Checkpoint: as their `aclose`.
+---Raises: the first error that is no Exception (a cancellation), else what one
+---  raised, else a group of what several raised.
+---@usage stream_lib.close_all { self.send_stream, self.receive_stream }
+function stream.close_all(list)
+  local failed, urgent = {}, nil
+  for _, resource in ipairs(list) do
+    local ok, err = errors.try(resource.aclose, resource)
+    if not ok and errors.is_ordinary(err) then
+      failed[#failed + 1] = err
+    elseif not ok then
+      urgent = urgent or err
+    end
+  end
+  if urgent then errors.rethrow(urgent) end
+  if #failed == 1 then errors.rethrow(failed[1]) end
+  if #failed > 1 then
+    error(errors.ExceptionGroup("several resources could not be closed", failed), 0)
+  end
+end
+
+--- Checks what a stream of strings gave.
+---@param chunk any
+---@return string chunk
+---Checkpoint: never.
+---Raises: TypeError when it is no string.
+---@usage local chunk = stream_lib.check_chunk(source:receive())
+function stream.check_chunk(chunk)
+  if type(chunk) == "string" then return chunk end
+  error(errors.TypeError(("a stream of strings expected, got a %s from it")
+    :format(type(chunk))), 0)
 end
 
 --- Checks how many bytes are wanted at most.

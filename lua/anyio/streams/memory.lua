@@ -1,9 +1,9 @@
 --- Memory object streams: items from task to task, in the order sent.
 -- Both ends are C: see src/bind/channellib.c.
 
+local contracts = require "anyio.abc.streams"
 local errors = require "anyrun.errors"
 local native = require "_anyrun.channel"
-local typedattr = require "anyrun.typedattr"
 
 local error, math_type, setmetatable = error, math.type, setmetatable
 local type = type
@@ -14,23 +14,23 @@ local memory = {}
 
 local COLLECT_CLOSES <const> = 2 -- a rule of _anyrun.channel
 
-local function end_class(name, sends)
-  local cls = { __name = name, name = name }
+local function end_class(name, sends, contract)
+  local cls = { __name = name, name = name, base = contract }
   cls.__index, cls.class = cls, cls
-  return setmetatable(native.methods(cls, sends), {
-    __index = typedattr.TypedAttributeProvider,
-  })
+  return setmetatable(native.methods(cls, sends), { __index = contract })
 end
 
 --- The end that items are sent into.
----@class anyio.streams.memory.MemoryObjectSendStream
-local Send = end_class("MemoryObjectSendStream", true)
+---@class anyio.streams.memory.MemoryObjectSendStream : anyio.abc.ObjectSendStream
+local Send =
+  end_class("MemoryObjectSendStream", true, contracts.ObjectSendStream)
 memory.MemoryObjectSendStream = Send
 
 --- The end that items come out of. A `for` loop over it ends when every
 --- sending end is closed: `for item in receive do`.
----@class anyio.streams.memory.MemoryObjectReceiveStream
-local Receive = end_class("MemoryObjectReceiveStream", false)
+---@class anyio.streams.memory.MemoryObjectReceiveStream : anyio.abc.ObjectReceiveStream
+local Receive =
+  end_class("MemoryObjectReceiveStream", false, contracts.ObjectReceiveStream)
 memory.MemoryObjectReceiveStream = Receive
 
 --- Sends an item: to a task that waits for one, or into the buffer, or waits

@@ -1,47 +1,83 @@
---- Two one-way streams as one that goes both ways.
+--- Two one-way streams as one that goes both ways, several listeners as one.
 
+local class = require "anyrun.class"
+local contracts = require "anyio.abc.streams"
+local create_task_group = require("_anyrun.group").create_task_group
 local errors = require "anyrun.errors"
 local options = require "anyrun.options"
 local stream_lib = require "anyrun.stream"
 
-local error, next, type = error, next, type
+local error, ipairs, next, type = error, ipairs, next, type
 
 ---@class anyio.streams.stapled
 local stapled = {}
 
+-- The attributes of several parts; a later part's win.
+local function merged(parts)
+  local all = {}
+  for _, part in ipairs(parts) do
+    for key, get in next, stream_lib.attributes(part) do all[key] = get end
+  end
+  return all
+end
+
 --- Two streams of bytes.
----@class anyio.streams.stapled.StapledByteStream
+---@class anyio.streams.stapled.StapledByteStream : anyio.abc.ByteStream
 ---@field send_stream table
 ---@field receive_stream table
-local Bytes = stream_lib.class "StapledByteStream"
+local Bytes = class.new("StapledByteStream", contracts.ByteStream)
 stapled.StapledByteStream = Bytes
+
+--- Two streams of items.
+---@class anyio.streams.stapled.StapledObjectStream : anyio.abc.ObjectStream
+---@field send_stream table
+---@field receive_stream table
+local Objects = class.new("StapledObjectStream", contracts.ObjectStream)
+stapled.StapledObjectStream = Objects
+
+-- What both have.
+local common = {}
 
 --- Staples two streams.
 ---@param send_stream table
 ---@param receive_stream table
 ---Checkpoint: never.
 ---@usage local stream = StapledByteStream(process.stdin, process.stdout)
-function Bytes:_init(send_stream, receive_stream)
+function common:_init(send_stream, receive_stream)
   options.arg(self.name, 1, send_stream, "table|userdata", 4)
   options.arg(self.name, 2, receive_stream, "table|userdata", 4)
   self.send_stream, self.receive_stream = send_stream, receive_stream
-end
-
-local function attributes(part)
-  local getters = part.extra_attributes
-  if type(getters) == "function" then return getters(part) end
-  return getters or {}
 end
 
 --- The attributes of the wrapped streams; the receiving one's win.
 ---@return table<anyio.TypedAttribute, fun(): any>
 ---Checkpoint: never.
 ---@usage local getters = stream:extra_attributes()
-function Bytes:extra_attributes()
-  local all = {}
-  for key, get in next, attributes(self.send_stream) do all[key] = get end
-  for key, get in next, attributes(self.receive_stream) do all[key] = get end
-  return all
+function common:extra_attributes()
+  return merged { self.send_stream, self.receive_stream }
+end
+
+--- Sends through the sending part.
+---@param item any
+---Checkpoint: as that part.
+---Raises: as that part.
+---@usage stream:send "hello"
+function common:send(item) self.send_stream:send(item) end
+
+--- Closes the sending part; receiving goes on.
+---Checkpoint: as that part.
+---@usage stream:send_eof()
+function common:send_eof() self.send_stream:aclose() end
+
+--- Closes the sending part, then the receiving one, whatever the first does.
+---Checkpoint: as the parts.
+---@usage stream:aclose()
+function common:aclose()
+  stream_lib.close_all { self.send_stream, self.receive_stream }
+end
+
+for _, cls in ipairs { Bytes, Objects } do
+  for key, value in next, common do cls[key] = value end
 end
 
 --- Receives from the receiving part.
@@ -53,32 +89,6 @@ end
 function Bytes:receive(max_bytes)
   return self.receive_stream:receive(stream_lib.check_max(max_bytes))
 end
-
---- Sends through the sending part.
----@param item any
----Checkpoint: as that part.
----Raises: as that part.
----@usage stream:send "hello"
-function Bytes:send(item) self.send_stream:send(item) end
-
---- Closes the sending part; receiving goes on.
----Checkpoint: as that part.
----@usage stream:send_eof()
-function Bytes:send_eof() self.send_stream:aclose() end
-
---- Closes the sending part, then the receiving one.
----Checkpoint: as the parts.
----@usage stream:aclose()
-function Bytes:aclose()
-  local ok, err = errors.try(self.send_stream.aclose, self.send_stream)
-  self.receive_stream:aclose()
-  if not ok then errors.rethrow(err) end
-end
-
---- Two streams of items.
----@class anyio.streams.stapled.StapledObjectStream
-local Objects = stream_lib.class("StapledObjectStream", Bytes)
-stapled.StapledObjectStream = Objects
 
 --- Receives an item from the receiving part.
 ---@return any item
@@ -101,5 +111,56 @@ function Objects:send_nowait(item)
   end
   return send_nowait(part, item)
 end
+
+--- Several listeners as one; those of a MultiListener among them are taken
+--- over.
+---@class anyio.streams.stapled.MultiListener : anyio.abc.Listener
+---@field listeners table[]
+local MultiListener = class.new("MultiListener", contracts.Listener)
+stapled.MultiListener = MultiListener
+
+--- Makes one listener of several.
+---@param listeners table[]
+---Checkpoint: never.
+---@usage local both = MultiListener { tcp_listener, unix_listener }
+function MultiListener:_init(listeners)
+  options.arg(self.name, 1, listeners, "table", 4)
+  local all = {}
+  for _, listener in ipairs(listeners) do
+    local inner = class.is(listener, MultiListener) and listener.listeners
+    for _, one in ipairs(inner or { listener }) do all[#all + 1] = one end
+    if inner then listener.listeners = {} end
+  end
+  self.listeners = all
+end
+
+--- Serves all of them with one handler.
+---@param handler fun(stream: table) it closes the stream
+---@param task_group? anyio.TaskGroup where its tasks are started; one of each
+---  listener's own when absent
+---Checkpoint: always.
+---Raises: an ExceptionGroup when one of them fails; the others are cancelled.
+---@usage tg:start_soon(both.serve, both, handle)
+function MultiListener:serve(handler, task_group)
+  options.arg("serve", 1, handler, "callable")
+  create_task_group(function(tg)
+    for _, listener in ipairs(self.listeners) do
+      tg:start_soon(listener.serve, listener, handler, task_group)
+    end
+  end)
+end
+
+--- Closes all of them, whatever one does.
+---Checkpoint: as the listeners.
+---Raises: the first cancellation, else what one raised, else a group of what
+---  several raised.
+---@usage both:aclose()
+function MultiListener:aclose() stream_lib.close_all(self.listeners) end
+
+--- The attributes of all of them; those of a later one win.
+---@return table<anyio.TypedAttribute, fun(): any>
+---Checkpoint: never.
+---@usage local getters = both:extra_attributes()
+function MultiListener:extra_attributes() return merged(self.listeners) end
 
 return stapled

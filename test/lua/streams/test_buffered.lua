@@ -2,6 +2,7 @@
 local anyio = require "anyio"
 local t = require "harness"
 local buffered = require "anyio.streams.buffered"
+local memory = require "lua.streams.memory_listener"
 local stapled = require "anyio.streams.stapled"
 
 local function source(...)
@@ -58,6 +59,96 @@ t.test("[ST-04 ST-14] closed, it cannot be read", function()
   t.raises(anyio.ClosedResourceError, kept.receive, kept)
   t.raises(anyio.ClosedResourceError, kept.receive_exactly, kept, 1)
   t.raises(anyio.ClosedResourceError, inner.receive, inner)
+end)
+
+t.test("[ST-06 ST-07] wrong arguments", function()
+  local stream <close> = buffered.BufferedByteReceiveStream(source "abc")
+  t.raises(anyio.ValueError, stream.receive_exactly, stream, -1)
+  t.eq(stream:receive_exactly(0), "")
+  t.raises("bad argument #1 to 'receive_exactly'", stream.receive_exactly, stream, "x")
+  t.raises(anyio.ValueError, stream.receive_until, stream, "", 10)
+  t.raises("bad argument #2 to 'receive_until'", stream.receive_until, stream, "x")
+  t.raises("bad argument #1 to 'feed_data'", stream.feed_data, stream, 1)
+  t.eq(stream:receive(), "abc")
+  local objects <close> = buffered.BufferedByteReceiveStream(source {})
+  t.raises(anyio.TypeError, objects.receive, objects)
+end)
+
+t.test("[ST-11 ST-12] what is fed while a task waits counts, too", function()
+  local send, receive = anyio.create_memory_object_stream(5)
+  local stream <close> = buffered.BufferedByteReceiveStream(receive)
+  anyio.create_task_group(function(tg)
+    tg:start_soon(function() t.eq(stream:receive_until("\r\n", 100), "abcd") end)
+    anyio.wait_all_tasks_blocked()
+    stream:feed_data "ab"
+    send:send "c"
+    anyio.wait_all_tasks_blocked()
+    t.eq(stream.buffer, "abc")
+    stream:feed_data "d\r"
+    send:send "\nrest"
+  end)
+  t.eq(stream.buffer, "rest")
+  send:close()
+end)
+
+t.test("[ST-06 ST-07] whatever the pieces, the same lines come out", function()
+  local state = t.seed
+  local function random(n)
+    state = (state * 1103515245 + 12345) % 2147483648
+    return state // 65536 % n + 1
+  end
+  for _, delimiter in ipairs{"|", "ab", "aab", "abab"} do
+    for _ = 1, 40 do
+      local all, pieces = {}, {}
+      for i = 1, random(60) do all[i] = ("ab|"):sub(random(3)):sub(1, 1) end
+      local rest = table.concat(all)
+      local at = 1
+      while at <= #rest do
+        local n = random(5)
+        pieces[#pieces + 1] = rest:sub(at, at + n - 1)
+        at = at + n
+      end
+      local send, receive = anyio.create_memory_object_stream(math.huge)
+      for _, piece in ipairs(pieces) do send:send_nowait(piece) end
+      send:close()
+      local stream <close> = buffered.BufferedByteReceiveStream(receive)
+      while true do
+        if random(3) == 1 and #rest > 2 then
+          t.eq(stream:receive_exactly(2), rest:sub(1, 2))
+          rest = rest:sub(3)
+        end
+        local first, last = rest:find(delimiter, 1, true)
+        if not first then break end
+        t.eq(stream:receive_until(delimiter, 1000), rest:sub(1, first - 1))
+        rest = rest:sub(last + 1)
+        if random(4) == 1 and stream.buffer ~= "" then
+          t.eq(stream.buffer, rest:sub(1, #stream.buffer))
+        end
+      end
+      t.raises(anyio.IncompleteRead, stream.receive_until, stream, delimiter, 1000)
+      t.eq(stream.buffer, rest)
+    end
+  end
+end)
+
+t.test("[ST-15] BufferedConnectable gives buffered streams", function()
+  local Connectable = anyio.abc.ByteStreamConnectable "Connectable"
+  local other
+  function Connectable.connect()
+    local a, b = memory.byte_pair()
+    other = b
+    return a
+  end
+  local connectable = buffered.BufferedConnectable(Connectable())
+  t.isa(connectable, anyio.abc.ByteStreamConnectable)
+  local stream <close> = connectable:connect()
+  t.isa(stream, buffered.BufferedByteStream)
+  other:send "abcd"
+  t.eq(stream:receive_exactly(3), "abc")
+  stream:send "x"
+  t.eq(other:receive(), "x")
+  other:aclose()
+  t.raises("bad argument #1 to 'BufferedConnectable'", buffered.BufferedConnectable, "x")
 end)
 
 local function pair(class)
