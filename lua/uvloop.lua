@@ -1,5 +1,6 @@
 --- uvloop: asyncio on the loop that polls for I/O once in many turns.
 
+local UvLoop = require "asyncio.uv_loop"
 local loops = require "asyncio.loop"
 local options = require "anyrun.options"
 local runner = require "asyncio.runner"
@@ -14,7 +15,7 @@ local OPTIONS <const> = { debug = "boolean?", loop_factory = "callable?" }
 ---@return asyncio.UvLoop
 ---Checkpoint: never.
 ---@usage asyncio.run(main, { loop_factory = uvloop.new_event_loop })
-function uvloop.new_event_loop() return loops.new(loops.UvLoop) end
+function uvloop.new_event_loop() return loops.new(UvLoop) end
 
 local function checked(factory)
   return function()
@@ -41,6 +42,6 @@ function uvloop.run(main, opts, ...)
   }, ...)
 end
 
-uvloop.Loop = loops.UvLoop
+uvloop.Loop = UvLoop
 
 return uvloop

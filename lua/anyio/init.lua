@@ -22,6 +22,7 @@ local EXPORTS <const> = {
   ["anyrun.contextmanager"] = {
     "AsyncContextManagerMixin", "ContextManagerMixin",
   },
+  ["anyrun.dns"] = { "getaddrinfo", "getnameinfo" },
   ["anyrun.typedattr"] = {
     "TypedAttributeProvider", "TypedAttributeSet", "typed_attribute",
   },

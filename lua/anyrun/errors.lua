@@ -78,6 +78,7 @@ local ROWS = {
   { "OSError", "Exception" },
   { "ConnectionFailed", "OSError" },
   { "TimeoutError", "OSError" },
+  { "gaierror", "OSError" },
   { "ValueError", "Exception" },
   { "UnicodeDecodeError", "ValueError" },
   { "UnicodeEncodeError", "ValueError" },

@@ -14,8 +14,8 @@ local run_lib = require "_anyrun.run"
 local tasks = require "asyncio.tasks"
 local monotonic = require("_anyrun.time").monotonic
 
-local error, ipairs, math = error, ipairs, math
-local setmetatable, tostring = setmetatable, tostring
+local error, getmetatable, ipairs, pairs = error, getmetatable, ipairs, pairs
+local require, setmetatable, tostring = require, setmetatable, tostring
 local active, vars = run_lib.active, run_lib.vars
 
 local loops = {}
@@ -49,7 +49,8 @@ end
 ---Checkpoint: never.
 ---@usage local loop = loops.adopt()
 function loops.adopt(self)
-  self = self or loops.new(vars().uvloop and loops.UvLoop or Loop)
+  self = self
+    or loops.new(vars().uvloop and require "asyncio.uv_loop" or Loop)
   loops.enter(self)
   if vars().debug then self:set_debug(true) end
   return self
@@ -272,29 +273,17 @@ function Loop:__tostring()
     tostring(self:is_running()), tostring(self._closed), tostring(self._debug))
 end
 
---- uvloop's loop: time in whole milliseconds.
----@class asyncio.UvLoop : asyncio.Loop
-local UvLoop = class.new("UvLoop", Loop)
-UvLoop._uvloop = true
+-- What few loops need has files of its own, loaded when it is first used:
+-- method -> the file that returns a table of it and others.
+local ELSEWHERE <const> = {
+  getaddrinfo = "asyncio.names", getnameinfo = "asyncio.names",
+}
 
-loops.UvLoop = UvLoop
-
-local LONGEST <const> = 3600 * 24 * 365 * 100
-
---- The monotonic clock, in seconds, whole milliseconds of it.
----@return number
----Checkpoint: never.
----@usage local start = loop:time()
-function UvLoop:time() return monotonic() * 1000 // 1 / 1000 end
-
--- Whole milliseconds; less than half of one is none: a place in the queue.
-function UvLoop:_later(fname, delay, ...)
-  local ms = (math.max(0, math.min(delay, LONGEST)) * 1000 + 0.5) // 1
-  return handles.at(self, fname, self:time() + ms / 1000, ms == 0, ...)
-end
-
-function UvLoop:_at(fname, when, ...)
-  return self:_later(fname, when - self:time(), ...)
+getmetatable(Loop).__index = function(_, key)
+  local file = ELSEWHERE[key]
+  if not file then return nil end
+  for name, method in pairs(require(file)) do Loop[name] = method end
+  return Loop[key]
 end
 
 return loops

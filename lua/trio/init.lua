@@ -39,7 +39,9 @@ local trio = {
   sleep_until = timeouts.sleep_until,
 }
 
-local SUBMODULES <const> = { abc = true, lowlevel = true, testing = true }
+local SUBMODULES <const> = {
+  abc = true, lowlevel = true, socket = true, testing = true,
+}
 
 -- names that are loaded when they are first looked at, and the module of each
 local LAZY <const> = {
