@@ -14,8 +14,9 @@ local run_lib = require "_anyrun.run"
 local tasks = require "asyncio.tasks"
 local monotonic = require("_anyrun.time").monotonic
 
-local error, getmetatable, ipairs, pairs = error, getmetatable, ipairs, pairs
-local require, setmetatable, tostring = require, setmetatable, tostring
+local error, getmetatable, ipairs = error, getmetatable, ipairs
+local rawget, require = rawget, require
+local setmetatable, tostring = setmetatable, tostring
 local active, vars = run_lib.active, run_lib.vars
 
 local loops = {}
@@ -274,16 +275,16 @@ function Loop:__tostring()
 end
 
 -- What few loops need has files of its own, loaded when it is first used:
--- method -> the file that returns a table of it and others.
+-- method -> the file that adds it to the class.
 local ELSEWHERE <const> = {
   getaddrinfo = "asyncio.names", getnameinfo = "asyncio.names",
 }
 
-getmetatable(Loop).__index = function(_, key)
+getmetatable(Loop).__index = function(cls, key)
   local file = ELSEWHERE[key]
   if not file then return nil end
-  for name, method in pairs(require(file)) do Loop[name] = method end
-  return Loop[key]
+  require(file)
+  return rawget(cls, key)
 end
 
 return loops

@@ -1,9 +1,7 @@
 --- Looking up names by asyncio's loop.
 
 local dns = require "anyrun.dns"
-
----@class asyncio.Loop
-local Loop = {}
+local Loop = require("asyncio.loop").Loop
 
 --- Looks up addresses in a thread.
 ---@param host? string a name or an address; nil: this machine

@@ -9,7 +9,7 @@ local math = math
 
 --- uvloop's loop: time in whole milliseconds.
 ---@class asyncio.UvLoop : asyncio.Loop
-local UvLoop = class.new("UvLoop", Loop)
+local UvLoop = class.new("UvLoop", loops.Loop)
 UvLoop._uvloop = true
 
 local LONGEST <const> = 3600 * 24 * 365 * 100
