@@ -13,6 +13,7 @@ local EXPORTS <const> = {
     "UnreliableObjectReceiveStream", "UnreliableObjectSendStream",
     "UnreliableObjectStream",
   },
+  ["anyio.abc.sockets"] = { "SocketListener", "SocketStream" },
   ["anyrun.socketattr"] = { "SocketAttribute" },
   ["_anyrun.group"] = { "TaskGroup" },
   ["_anyrun.scope"] = { "CancelScope" },

@@ -14,6 +14,7 @@ local EXPORTS <const> = {
   ["anyrun.run"] = { "get_all_backends", "get_available_backends" },
   ["anyio.resources"] = { "aclose_forcefully" },
   ["anyio.concurrency"] = { "amap", "as_completed", "gather" },
+  ["anyio.sockets"] = { "connect_tcp", "create_tcp_listener" },
   ["anyio.streams.memory"] = { "create_memory_object_stream" },
   ["anyio.tasks"] = {
     "TASK_STATUS_IGNORED", "TaskInfo", "get_cancelled_exc_class",

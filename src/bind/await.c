@@ -68,6 +68,29 @@ ar_coro *ar_awaited(lua_State *L) {
   return ar_coro_resumed(L);
 }
 
+int ar_give_way(lua_State *L, ar_coro *c, lua_KFunction k, lua_KContext ctx) {
+  c->cancel_points++;
+  c->schedule_points++;
+  ar_task_yield(&c->task);
+  return ar_suspend(L, k, ctx);
+}
+
+ar_coro *ar_gave_way(lua_State *L) {
+  ar_coro *c = ar_coro_of(ar_host_running(ar_host_of(L)));
+  if (AR_UNLIKELY(c->task.woken == AR_ECANCELED))
+    (void)ar_abort_never(&c->task, c->task.cause); /* for the next wait */
+  return c;
+}
+
+int ar_await_cancelled(lua_State *L, ar_coro *c, lua_KFunction k,
+                       lua_KContext ctx) {
+  AR_ASSERT(ar_task_pending(&c->task) != AR_CAUSE_NONE);
+  c->cancel_points++;
+  c->schedule_points++;
+  ar_task_park(&c->task, "checkpoint", NULL, ar_abort_simply);
+  return ar_suspend(L, k, ctx);
+}
+
 /* ---- the pool ----------------------------------------------------------- */
 
 static const char key_pool[] = "pool of threads";

@@ -35,6 +35,16 @@ int ar_await(lua_State *L, ar_coro *c, ar_op *op, ar_await_way way,
  * `result` is for the caller to look at. */
 ar_coro *ar_awaited(lua_State *L);
 
+/* What was wanted is done, at once: only let the others run, as every call
+ * that may wait does. A cancellation is not raised here, where it could be
+ * taken for "not done", but by the next wait. k begins with ar_gave_way. */
+int ar_give_way(lua_State *L, ar_coro *c, lua_KFunction k, lua_KContext ctx);
+ar_coro *ar_gave_way(lua_State *L);
+
+/* A cancellation is pending: it is raised by ar_awaited, in k. */
+int ar_await_cancelled(lua_State *L, ar_coro *c, lua_KFunction k,
+                       lua_KContext ctx);
+
 /* The threads for work that blocks, of this Lua state: made when first asked
  * for. Raises. */
 ar_pool *ar_check_pool(lua_State *L);

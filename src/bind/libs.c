@@ -21,6 +21,7 @@ static const luaL_Reg modules[] = {{"_anyrun.errors", luaopen_anyrun_errors},
                                    {"_anyrun.channel", luaopen_anyrun_channel},
                                    {"_anyrun.text", luaopen_anyrun_text},
                                    {"_anyrun.dns", luaopen_anyrun_dns},
+                                   {"_anyrun.socket", luaopen_anyrun_socket},
 #ifdef AR_DEBUG
                                    {"_anyrun.test", luaopen_anyrun_test},
 #endif

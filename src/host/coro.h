@@ -97,6 +97,9 @@ void ar_coro_unanchor(lua_State *L, ar_coro *c);
  * Begins the script's implicit run where none has begun. */
 ar_coro *ar_coro_check(lua_State *L);
 
+/* May the running task, if there is one, be suspended here? */
+bool ar_coro_is_suspendable(lua_State *L);
+
 /* The task that is running; raises NoEventLoopError where there is none.
  * Begins the script's implicit run. */
 ar_coro *ar_coro_current(lua_State *L);

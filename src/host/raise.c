@@ -53,9 +53,7 @@ void ar_raise(lua_State *L, const char *name, const char *fmt, ...) {
   AR_UNREACHABLE();
 }
 
-void ar_raise_oserror(lua_State *L, ar_err err, const char *what) {
-  if (err == AR_ENOMEM)
-    luaL_error(L, "not enough memory");
+void ar_push_oserror(lua_State *L, ar_err err, const char *what) {
   if (what != NULL)
     ar_push_error(L, "OSError", "%s: %s", what, ar_err_text(err));
   else
@@ -64,6 +62,12 @@ void ar_raise_oserror(lua_State *L, ar_err err, const char *what) {
   lua_setfield(L, -2, "code");
   lua_pushinteger(L, -err);
   lua_setfield(L, -2, "errno");
+}
+
+void ar_raise_oserror(lua_State *L, ar_err err, const char *what) {
+  if (err == AR_ENOMEM)
+    luaL_error(L, "not enough memory");
+  ar_push_oserror(L, err, what);
   (void)lua_error(L);
   AR_UNREACHABLE();
 }

@@ -28,6 +28,9 @@ void ar_push_error(lua_State *L, const char *name, const char *fmt, ...)
 AR_NORETURN void ar_raise(lua_State *L, const char *name, const char *fmt, ...)
     AR_PRINTF(3, 4);
 
+/* [-0, +1] An OSError for a code of base/err.def about `what` (may be NULL). */
+void ar_push_oserror(lua_State *L, ar_err err, const char *what);
+
 /* Raise an OSError for a code of base/err.def about `what` (may be NULL). */
 AR_NORETURN void ar_raise_oserror(lua_State *L, ar_err err, const char *what);
 

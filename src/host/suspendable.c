@@ -134,3 +134,18 @@ ar_coro *ar_coro_check(lua_State *L) {
   }
   return c;
 }
+
+bool ar_coro_is_suspendable(lua_State *L) {
+  ar_host *host = ar_host_of(L);
+  ar_task *t = ar_host_running(host);
+  ar_hop *hop = host->hop;
+  if (t == NULL || hop == NULL || hop->L != L)
+    return false;
+  for (; hop != NULL; hop = hop->up) {
+    if (!lua_isyieldable(hop->L))
+      return false;
+    if (hop->L == ar_coro_of(t)->L)
+      return true;
+  }
+  return false;
+}

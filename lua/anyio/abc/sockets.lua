@@ -1,0 +1,118 @@
+--- The classes of sockets.
+-- What they do is C: see src/bind/socklib.c and the files beside it.
+
+local contracts = require "anyio.abc.streams"
+local create_task_group = require("_anyrun.group").create_task_group
+local native = require "_anyrun.socket"
+local options = require "anyrun.options"
+local socketattr = require "anyrun.socketattr"
+
+local setmetatable = setmetatable
+
+---@class anyio.abc.sockets
+local sockets = {}
+
+-- A class of userdata: the C functions of its kind, and a contract.
+local function socket_class(name, kind, contract)
+  local cls = { __name = name, name = name, base = contract }
+  cls.__index, cls.class = cls, cls
+  sockets[name] = setmetatable(native.methods(cls, kind), { __index = contract })
+  return cls
+end
+
+local function text_of(host, port)
+  if port == nil then return host == "" and "unnamed" or host end
+  return host:find(":", 1, true) and ("[%s]:%d"):format(host, port)
+    or ("%s:%d"):format(host, port)
+end
+
+local function show(self)
+  if not self:_descriptor() then return ("<%s: closed>"):format(self.name) end
+  return ("<%s: %s>"):format(self.name, text_of(self:_local()))
+end
+
+--- A connection over TCP.
+---@class anyio.abc.SocketStream : anyio.abc.ByteStream
+local Stream = socket_class("SocketStream", "stream", contracts.ByteStream)
+
+--- Receives what has come, at least a byte.
+---@function SocketStream:receive
+---@param max_bytes? integer at most so many; 65536 when absent, or more
+---@return string
+---Checkpoint: always.
+---Raises: EndOfStream when the other side sends no more; BrokenResourceError,
+---  with the system's error as its cause, when the connection is lost;
+---  ClosedResourceError; BusyResourceError when another task receives;
+---  ValueError when `max_bytes` is less than 1; Cancelled, then nothing was
+---  taken: what has come is for the next call.
+---@usage local data = stream:receive()
+
+--- Sends all the bytes: returns when the system has taken them.
+---@function SocketStream:send
+---@param data string
+---Checkpoint: always.
+---Raises: BrokenResourceError, with the system's error as its cause, when the
+---  other side is gone or `send_eof` was called; ClosedResourceError;
+---  BusyResourceError when another task sends; Cancelled, then only a part was
+---  sent.
+---@usage stream:send "hello"
+
+--- Ends the sending half: the other side gets all that was sent, then the end.
+---@function SocketStream:send_eof
+---Checkpoint: never.
+---Raises: ClosedResourceError; BusyResourceError when another task sends.
+---@usage stream:send_eof()
+
+--- Closes it; who still sends or receives gets ClosedResourceError.
+---@function SocketStream:aclose
+---Checkpoint: on asyncio, once it is closed; on trio never.
+---@usage stream:aclose()
+
+--- The attributes: see SocketAttribute.
+---@return table<anyio.TypedAttribute, fun(): any>
+---Checkpoint: never.
+---@usage local getters = stream:extra_attributes()
+function Stream:extra_attributes() return socketattr.getters(self, true) end
+
+Stream.__tostring = show
+
+--- A socket that connections come to.
+---@class anyio.abc.SocketListener : anyio.abc.Listener
+local Listener = socket_class("SocketListener", "listener", contracts.Listener)
+
+--- Waits for a connection. Where the system is out of descriptors it waits
+--- until there are some, and the connection with it.
+---@function SocketListener:accept
+---@return anyio.abc.SocketStream
+---Checkpoint: always.
+---Raises: ClosedResourceError; BusyResourceError when another task accepts.
+---@usage local stream <close> = listener:accept()
+
+local function accept_all(self, handler, task_group)
+  while true do task_group:start_soon(handler, self:accept()) end
+end
+
+--- Calls `handler(stream)` in a task of its own for each connection, until it
+--- is cancelled or the listener is closed.
+---@param handler fun(stream: anyio.abc.SocketStream) it closes the stream
+---@param task_group? anyio.TaskGroup where the tasks are started; one of its own
+---  when absent
+---Checkpoint: always.
+---Raises: ClosedResourceError when the listener is closed; in an ExceptionGroup
+---  where the group is its own, with what handlers raise.
+---@usage tg:start_soon(listener.serve, listener, handle)
+function Listener:serve(handler, task_group)
+  options.arg("serve", 1, handler, "callable")
+  if task_group then return accept_all(self, handler, task_group) end
+  create_task_group(function(tg) accept_all(self, handler, tg) end)
+end
+
+--- The attributes: see SocketAttribute.
+---@return table<anyio.TypedAttribute, fun(): any>
+---Checkpoint: never.
+---@usage local getters = listener:extra_attributes()
+function Listener:extra_attributes() return socketattr.getters(self, false) end
+
+Listener.__tostring = show
+
+return sockets

@@ -1,0 +1,135 @@
+/*
+ * What a listening socket can do: listen, accept.
+ */
+
+#include "base/err.h"
+#include "bind/laddr.h"
+#include "bind/lsock.h"
+#include "host/raise.h"
+#include "io/sock.h"
+
+/* The stack of who accepts. */
+#define STREAM 2 /* what the connection will be: made before there is one */
+
+/* How long is waited where the system has no more descriptors or memory to
+ * give: the connection stays in the queue. */
+#define PATIENCE ((ar_time)100 * 1000 * 1000)
+
+static ar_lsock *check_listener(lua_State *L) {
+  return ar_check_lsock_kind(L, AR_LSOCK_LISTENER);
+}
+
+/* _listen(listener, backlog, class of accepted streams) */
+static int listener_listen(lua_State *L) {
+  ar_lsock *s = check_listener(L);
+  lua_Integer backlog = luaL_checkinteger(L, 2);
+  ar_err err;
+  luaL_checktype(L, 3, LUA_TTABLE);
+  lua_settop(L, 3);
+  lua_setiuservalue(L, 1, AR_LSOCK_UV_CLASS);
+  err = ar_sock_listen(ar_lsock_number(s), (int)backlog);
+  if (err != 0)
+    ar_raise_oserror(L, err, "cannot listen");
+  return 0;
+}
+
+/* ---- accept ------------------------------------------------------------- */
+
+typedef enum {
+  ACCEPTED,
+  NOBODY,   /* wait until somebody is there */
+  TOO_MANY, /* wait until the system has something to give */
+  FAILED
+} verdict;
+
+/* Errors of one connection, which is gone: there may be others. */
+static verdict judge(ar_err err) {
+  switch (err) {
+    case 0: return ACCEPTED;
+    case AR_EAGAIN:
+    case AR_ECONNABORTED:
+    case AR_EPROTO:
+    case AR_ENETDOWN:
+    case AR_ENETUNREACH:
+    case AR_EHOSTDOWN:
+    case AR_EHOSTUNREACH:
+    case AR_ENOPROTOOPT:
+    case AR_ENONET:
+    case AR_ENOTSUP:
+    case AR_ETIMEDOUT:
+    case AR_EPERM: return NOBODY;
+    case AR_EMFILE:
+    case AR_ENFILE:
+    case AR_ENOBUFS:
+    case AR_ENOMEM: return TOO_MANY;
+    default: return FAILED;
+  }
+}
+
+static int acceptk(lua_State *L, int status, lua_KContext ctx);
+
+static int wait_to_accept(lua_State *L, ar_lsock *s, ar_coro *c) {
+  ar_op *op = ar_lfd_wait(L, &s->lfd, AR_SIDE_READ);
+  s->reading = true;
+  return ar_await(L, c, op, AR_AWAIT_UNDOES, "socket accept", acceptk, 0);
+}
+
+static int wait_for_better_times(lua_State *L, ar_lsock *s, ar_coro *c) {
+  ar_sched *sched = c->task.sched;
+  ar_err err = ar_deadline_set(sched, &c->task.due,
+                               ar_time_add(ar_sched_now(sched), PATIENCE));
+  if (err != 0)
+    ar_raise_oserror(L, err, "cannot accept");
+  s->reading = true;
+  c->cancel_points++;
+  c->schedule_points++;
+  ar_task_park(&c->task, "descriptors to accept with", s, ar_abort_simply);
+  return ar_suspend(L, acceptk, 0);
+}
+
+static int accept_once(lua_State *L, ar_lsock *s, ar_coro *c) {
+  int fd = -1;
+  ar_err err = ar_sock_accept(ar_lsock_number(s), &fd);
+  switch (judge(err)) {
+    case ACCEPTED:
+      ar_lsock_open(L, lua_touserdata(L, STREAM), s->lfd.run, s->family, fd);
+      return 1;
+    case NOBODY: return wait_to_accept(L, s, c);
+    case TOO_MANY: return wait_for_better_times(L, s, c);
+    case FAILED: break;
+  }
+  ar_raise_oserror(L, err, "cannot accept");
+}
+
+static int acceptk(lua_State *L, int status, lua_KContext ctx) {
+  ar_lsock *s = lua_touserdata(L, 1);
+  ar_coro *c;
+  (void)status;
+  (void)ctx;
+  s->reading = false;
+  c = ar_awaited(L);
+  (void)ar_check_lfd_open(L, &s->lfd);
+  return accept_once(L, s, c);
+}
+
+/* accept(listener) -> stream */
+static int listener_accept(lua_State *L) {
+  ar_lsock *s = check_listener(L);
+  ar_coro *c = ar_coro_check(L);
+  ar_check_lsock_free(L, s->reading, "accepting connections from");
+  lua_settop(L, 1);
+  if (lua_getiuservalue(L, 1, AR_LSOCK_UV_CLASS) != LUA_TTABLE)
+    ar_raise(L, "RuntimeError", "this socket does not listen");
+  (void)ar_lsock_new(L, 2, AR_LSOCK_STREAM);
+  lua_replace(L, STREAM); /* stack: listener, stream */
+  return wait_to_accept(L, s, c);
+}
+
+/* ---- the methods -------------------------------------------------------- */
+
+static const luaL_Reg methods[] = {
+    {"accept", listener_accept}, {"_listen", listener_listen}, {NULL, NULL}};
+
+void ar_lsock_listener_methods(lua_State *L) {
+  luaL_setfuncs(L, methods, 0);
+}
