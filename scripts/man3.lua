@@ -11,11 +11,16 @@ local face_name = arg[1]
 
 -- Where a face's functions are written, and where they can be found.
 local SOURCES <const> = {
-  anyio = { "lua/anyio lua/anyrun", "abc", "lowlevel", "testing" },
+  anyio = {
+    "lua/anyio lua/anyrun", "abc", "lowlevel", "testing", "functools",
+    "itertools",
+  },
   trio = { "lua/trio", "abc", "lowlevel", "testing" },
   asyncio = { "lua/asyncio" },
 }
 local LIBRARIES <const> = { anyio = { "contextvars" } }
+-- Modules whose functions are only those of their own files.
+local APART <const> = { functools = true, itertools = true }
 -- Classes that scripts do not meet.
 local PRIVATE <const> = {
   ["asyncio.GatheringFuture"] = true,
@@ -104,20 +109,24 @@ end
 
 local face = require(face_name)
 
---- The name under which scripts find what a module calls `name`.
-local function exported(name)
-  if face[name] ~= nil then return face_name .. "." .. name end
+local function starts_with(text, beginning)
+  return text:sub(1, #beginning) == beginning
+end
+
+--- The name under which scripts find what the module of a file calls `name`.
+local function exported(name, file)
+  local submodule = file:match("^lua/%w+/([%w_]+)")
+  if not APART[submodule] and face[name] ~= nil then
+    return face_name .. "." .. name
+  end
   for i = 2, #SOURCES[face_name] do
     local sub = SOURCES[face_name][i]
     local module = face[sub]
-    if module and module[name] ~= nil then
+    if module and module[name] ~= nil
+      and (sub == submodule or not APART[sub] and not APART[submodule]) then
       return ("%s.%s.%s"):format(face_name, sub, name)
     end
   end
-end
-
-local function starts_with(text, beginning)
-  return text:sub(1, #beginning) == beginning
 end
 
 local function is_ours(class_name)
@@ -171,7 +180,7 @@ local function add_method(class, name, doc)
   end
 end
 
-local function read_thing(thing, by_variable)
+local function read_thing(thing, by_variable, file)
   local doc, line = thing.doc, thing.line
   if doc.class then return class_of(doc, line, by_variable) end
   local owner, name = subject(thing)
@@ -182,7 +191,7 @@ local function read_thing(thing, by_variable)
   elseif owner == "common" then -- what all classes of the file have
     for _, one in pairs(by_variable) do add_method(one, name, doc) end
   elseif owner and owner:find("^%l") and not name:find("^_") then
-    local full = exported(name)
+    local full = exported(name, file)
     if full and doc.Checkpoint then add_function(full, doc) end
   elseif line:find("^local function new%(cls") then
     for _, one in pairs(by_variable) do one.init = one.init or doc end
@@ -193,7 +202,9 @@ end
 
 local function read_file(file)
   local by_variable = {}
-  for _, thing in ipairs(things(file)) do read_thing(thing, by_variable) end
+  for _, thing in ipairs(things(file)) do
+    read_thing(thing, by_variable, file)
+  end
 end
 
 for _, file in ipairs(check.files(SOURCES[face_name][1], "-name '*.lua'")) do

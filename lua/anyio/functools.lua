@@ -5,6 +5,7 @@
 local Lock = require "anyrun.sync.lock"
 local class = require "anyrun.class"
 local errors = require "anyrun.errors"
+local iterate = require "anyrun.iterate"
 local options = require "anyrun.options"
 local run_lib = require "_anyrun.run"
 local time = require "_anyrun.time"
@@ -260,18 +261,6 @@ function functools.cache(f) return wrap(f, { maxsize = math.huge }) end
 
 -- reduce ------------------------------------------------------------------------------
 
-local function iterator(source)
-  if options.callable(source) then return source end
-  if type(source) ~= "table" then
-    error(errors.TypeError("cannot iterate over a " .. type(source)), 3)
-  end
-  local i = 0
-  return function()
-    i = i + 1
-    return source[i]
-  end
-end
-
 --- Folds what an iterator gives, from the left.
 ---@param f fun(total: any, item: any): any
 ---@param source any[]|fun(): any a list, or anything a `for` loop can call
@@ -283,7 +272,10 @@ end
 ---@usage local sum = functools.reduce(add, receive, 0)
 function functools.reduce(f, source, ...)
   options.arg("reduce", 1, f, "callable")
-  local step = iterator(source)
+  local step = iterate.step_of(source)
+  if not step then
+    error(errors.TypeError("cannot iterate over a " .. type(source)), 2)
+  end
   time.checkpoint()
   local total = (...)
   if select("#", ...) == 0 then

@@ -48,6 +48,7 @@ local EXPORTS <const> = {
 local MODULES <const> = {
   abc = "anyio.abc",
   functools = "anyio.functools",
+  itertools = "anyio.itertools",
   lowlevel = "anyio.lowlevel",
   streams = "anyio.streams",
   testing = "anyio.testing",

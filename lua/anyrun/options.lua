@@ -6,7 +6,8 @@
 local errors -- anyrun.errors, loaded when something is wrong
 
 local error, getmetatable, math_type = error, getmetatable, math.type
-local pairs, tostring, type = pairs, tostring, type
+local next, pairs, select = next, pairs, select
+local tostring, type = tostring, type
 
 local options = {}
 
@@ -128,6 +129,33 @@ function options.check(fname, opts, spec, n, level)
     end
   end
   return opts
+end
+
+local function is_options(value)
+  if type(value) ~= "table" or getmetatable(value) ~= nil then return false end
+  for key in pairs(value) do
+    if type(key) ~= "string" then return false end
+  end
+  return next(value) ~= nil
+end
+
+--- Tells arguments from the table of options that may follow them: one whose
+--- keys are all strings.
+---@param fname string the function's name as the caller knows it
+---@param spec table<string, string|function> known options and their types
+---@param ... any
+---@return any[] arguments
+---@return integer n how many
+---@return table opts never nil
+---Checkpoint: never.
+---Raises: TypeError for an option that is not in `spec`.
+---@usage local sources, n, opts = options.split("product", KNOWN, ...)
+function options.split(fname, spec, ...)
+  local list, n = { ... }, select("#", ...)
+  if not is_options(list[n]) then return list, n, EMPTY end
+  local opts = list[n]
+  list[n] = nil
+  return list, n - 1, options.check(fname, opts, spec, n, 4)
 end
 
 return options
