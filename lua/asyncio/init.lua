@@ -25,10 +25,12 @@ local EXPORTS <const> = {
     "get_event_loop", "get_running_loop", "new_event_loop", "set_event_loop",
   },
   ["asyncio.handles"] = { "Handle", "TimerHandle" },
+  ["asyncio.stream_reader"] = { "StreamReader" },
   ["asyncio.eager"] = { "create_eager_task_factory", "eager_task_factory" },
   ["anyrun.errors"] = {
-    "BrokenBarrierError", "CancelledError", "InvalidStateError", "QueueEmpty",
-    "QueueFull", "QueueShutDown", "TimeoutError",
+    "BrokenBarrierError", "CancelledError", "IncompleteReadError",
+    "InvalidStateError", "LimitOverrunError", "QueueEmpty", "QueueFull",
+    "QueueShutDown", "TimeoutError",
   },
 }
 
