@@ -5,7 +5,7 @@
 local class = require "anyrun.class"
 local errors = require "anyrun.errors"
 
-local error = error
+local error, require, setmetatable = error, require, setmetatable
 
 ---@class trio.abc
 local abc = {}
@@ -47,4 +47,11 @@ end
 ---@class trio.abc.Instrument
 abc.Instrument = class.new("Instrument")
 
-return abc
+-- The contracts of streams are loaded when one of them is first looked at.
+return setmetatable(abc, {
+  __index = function(self, key)
+    local value = require("trio.contracts")[key]
+    self[key] = value
+    return value
+  end,
+})

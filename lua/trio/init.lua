@@ -47,7 +47,8 @@ local SUBMODULES <const> = {
 local LAZY <const> = {
   CapacityLimiter = "sync", Condition = "sync", Event = "sync", Lock = "sync",
   MemoryReceiveChannel = "channel", MemorySendChannel = "channel",
-  Semaphore = "sync", StrictFIFOLock = "sync", open_memory_channel = "channel",
+  Semaphore = "sync", StapledStream = "streams", StrictFIFOLock = "sync",
+  aclose_forcefully = "streams", open_memory_channel = "channel",
 }
 
 return setmetatable(trio, {

@@ -10,7 +10,7 @@ local run_lib = require "_anyrun.run"
 local runner = require "trio.runner"
 local task_lib = require "_anyrun.task"
 
-local error, select = error, select
+local error, require, select, setmetatable = error, require, select, setmetatable
 
 ---@class trio.testing
 local testing = {}
@@ -105,4 +105,21 @@ function testing.trio_test(f)
   return function(...) return runner.run(f, pick(...), ...) end
 end
 
-return testing
+-- Streams for tests are loaded when one of their names is first looked at.
+local LAZY <const> = {
+  MemoryReceiveStream = "memory_streams", MemorySendStream = "memory_streams",
+  check_half_closeable_stream = "check_two_way",
+  check_one_way_stream = "check_one_way", check_two_way_stream = "check_two_way",
+  lockstep_stream_one_way_pair = "lockstep_streams",
+  lockstep_stream_pair = "lockstep_streams",
+  memory_stream_one_way_pair = "memory_streams",
+  memory_stream_pair = "memory_streams", memory_stream_pump = "memory_streams",
+}
+
+return setmetatable(testing, {
+  __index = function(self, key)
+    local value = LAZY[key] and require("trio." .. LAZY[key])[key]
+    self[key] = value
+    return value
+  end,
+})
