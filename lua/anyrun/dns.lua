@@ -78,7 +78,7 @@ end
 ---@return string? "AF_INET", "AF_INET6", or nil where it is a name
 ---Checkpoint: never.
 ---@usage if dns.is_address(host) then return host end
-dns.is_address = dns_lib.is_address
+dns.is_address = require("_anyrun.socket").numeric
 
 -- What is quick is done at once, but is a checkpoint as well.
 local function look_up(now, wait, ...)

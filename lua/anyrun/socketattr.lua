@@ -4,7 +4,7 @@ local typedattr = require "anyrun.typedattr"
 
 local socketattr = {}
 
---- What is known of a socket: `family` ("ipv4", "ipv6" or "unix"),
+--- What is known of a socket: `family` ("AF_INET", "AF_INET6" or "AF_UNIX"),
 --- `local_address` and `remote_address` ({host, port}, or a path), `local_port`
 --- and `remote_port`, `raw_socket` (the descriptor's number).
 ---@class anyio.abc.SocketAttribute : anyio.TypedAttributeSet
@@ -34,7 +34,7 @@ function socketattr.getters(socket, connected)
     end,
     [SocketAttribute.raw_socket] = function() return socket:_descriptor() end,
   }
-  local has_ports = socket:_family() ~= "unix"
+  local has_ports = socket:_family() ~= "AF_UNIX"
   if has_ports then
     all[SocketAttribute.local_port] = function()
       local _, port = socket:_local()

@@ -265,24 +265,22 @@ static int reversek(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static ar_dns_reverse *new_reverse(lua_State *L) {
-  struct sockaddr_storage address;
+  ar_addr address;
   ar_dns_reverse *r;
   const char *host = opt_text(L, 1);
   lua_Integer port = luaL_checkinteger(L, 2);
   int how = (int)luaL_checkinteger(L, 3);
   lua_Integer flow = luaL_optinteger(L, 4, 0);
   lua_Integer scope = luaL_optinteger(L, 5, 0);
-  socklen_t length = ar_dns_parse(host, (unsigned)port, &address);
-  ar_err err;
-  if (length == 0)
+  ar_err err = ar_addr_parse(&address, AF_UNSPEC, host, (uint16_t)port);
+  if (err != 0)
     raise_dns(L, AR_EAI_NONAME, host);
-  if (address.ss_family == AF_INET6) {
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
-    in6->sin6_flowinfo = htonl((uint32_t)flow);
+  if (ar_addr_family(&address) == AF_INET6) {
+    address.of.in6.sin6_flowinfo = htonl((uint32_t)flow);
     if (scope != 0)
-      in6->sin6_scope_id = (uint32_t)scope;
+      address.of.in6.sin6_scope_id = (uint32_t)scope;
   }
-  err = ar_dns_reverse_new((struct sockaddr *)&address, length, how, &r);
+  err = ar_dns_reverse_new(&address, how, &r);
   if (err != 0)
     ar_raise_oserror(L, err, "getnameinfo");
   return r;
@@ -337,24 +335,10 @@ static int dns_to_ascii(lua_State *L) {
   return 1;
 }
 
-/* is_address(host) -> "AF_INET", "AF_INET6", or nil where it is a name */
-static int dns_is_address(lua_State *L) {
-  struct sockaddr_storage address;
-  const char *host = opt_text(L, 1);
-  if (host == NULL || ar_dns_parse(host, 0, &address) == 0)
-    lua_pushnil(L);
-  else
-    push_named(L, families, address.ss_family);
-  return 1;
-}
-
-static const luaL_Reg functions[] = {{"getaddrinfo", dns_getaddrinfo},
-                                     {"getaddrinfo_now", dns_getaddrinfo_now},
-                                     {"getnameinfo", dns_getnameinfo},
-                                     {"getnameinfo_now", dns_getnameinfo_now},
-                                     {"is_address", dns_is_address},
-                                     {"to_ascii", dns_to_ascii},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"getaddrinfo", dns_getaddrinfo}, {"getaddrinfo_now", dns_getaddrinfo_now},
+    {"getnameinfo", dns_getnameinfo}, {"getnameinfo_now", dns_getnameinfo_now},
+    {"to_ascii", dns_to_ascii},       {NULL, NULL}};
 
 int luaopen_anyrun_dns(lua_State *L) {
   luaL_newlib(L, functions);

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "host/raise.h"
 
-static const char *const names[] = {"ipv4", "ipv6", "unix", NULL};
+static const char *const names[] = {"AF_INET", "AF_INET6", "AF_UNIX", NULL};
 static const int numbers[] = {AF_INET, AF_INET6, AF_UNIX};
 
 int ar_check_family(lua_State *L, int idx) {

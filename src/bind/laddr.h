@@ -9,7 +9,7 @@
 
 #include "io/addr.h"
 
-/* "ipv4", "ipv6" or "unix" at idx as the system's number; raises. */
+/* "AF_INET", "AF_INET6" or "AF_UNIX" at idx as the system's number; raises. */
 int ar_check_family(lua_State *L, int idx);
 
 /* [-0, +1] ... and the name of that number. */

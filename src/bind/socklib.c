@@ -174,7 +174,7 @@ static int socket_descriptor(lua_State *L) {
   return 1;
 }
 
-/* _family(socket) -> "ipv4", "ipv6" or "unix" */
+/* _family(socket) -> "AF_INET", "AF_INET6" or "AF_UNIX" */
 static int socket_family(lua_State *L) {
   ar_push_family(L, ar_check_lsock(L)->family);
   return 1;
@@ -264,7 +264,7 @@ static int socket_methods(lua_State *L) {
   return 1;
 }
 
-/* numeric(host) -> "ipv4" or "ipv6", or nil: it is a name */
+/* numeric(host) -> "AF_INET" or "AF_INET6", or nil: it is a name */
 static int socket_numeric(lua_State *L) {
   size_t len;
   const char *host = luaL_checklstring(L, 1, &len);

@@ -6,11 +6,7 @@
 
 #include "io/dns.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -58,58 +54,11 @@ int ar_dns_number(ar_err err) {
   return 0;
 }
 
-/* ---- numbers ------------------------------------------------------------ */
-
-/* The interface that a scope names, or the number it is. */
-static bool parse_scope(const char *scope, unsigned *out) {
-  char *end;
-  unsigned long number;
-  *out = if_nametoindex(scope);
-  if (*out != 0)
-    return true;
-  if (*scope < '0' || *scope > '9')
-    return false;
-  number = strtoul(scope, &end, 10);
-  *out = (unsigned)number;
-  return *end == '\0' && number <= UINT32_MAX;
-}
-
-static socklen_t parse_ipv6(const char *host, unsigned port,
-                            struct sockaddr_in6 *in6) {
-  char text[INET6_ADDRSTRLEN];
-  const char *scope = strchr(host, '%');
-  size_t length = scope != NULL ? (size_t)(scope - host) : strlen(host);
-  unsigned id = 0;
-  if (length >= sizeof text)
-    return 0;
-  memcpy(text, host, length);
-  text[length] = '\0';
-  if (inet_pton(AF_INET6, text, &in6->sin6_addr) != 1)
-    return 0;
-  if (scope != NULL && !parse_scope(scope + 1, &id))
-    return 0;
-  in6->sin6_family = AF_INET6;
-  in6->sin6_port = htons((uint16_t)port);
-  in6->sin6_scope_id = id;
-  return sizeof *in6;
-}
-
-socklen_t ar_dns_parse(const char *host, unsigned port,
-                       struct sockaddr_storage *out) {
-  struct sockaddr_in *in = (struct sockaddr_in *)out;
-  memset(out, 0, sizeof *out);
-  if (inet_pton(AF_INET, host, &in->sin_addr) != 1)
-    return parse_ipv6(host, port, (struct sockaddr_in6 *)out);
-  in->sin_family = AF_INET;
-  in->sin_port = htons((uint16_t)port);
-  return sizeof *in;
-}
+/* ---- from names to addresses -------------------------------------------- */
 
 static bool is_number(const char *text) {
   return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
-
-/* ---- from names to addresses -------------------------------------------- */
 
 static ar_dns_forward *forward_of(ar_work *work) {
   return ar_container_of(work, ar_dns_forward, work);
@@ -211,9 +160,9 @@ ar_err ar_dns_forward_new(const char *host, const char *service,
 }
 
 bool ar_dns_forward_is_quick(const ar_dns_forward *f) {
-  struct sockaddr_storage address;
+  ar_addr address;
   bool host = f->host == NULL || (f->hints.ai_flags & AI_NUMERICHOST) != 0 ||
-              ar_dns_parse(f->host, 0, &address) > 0;
+              ar_addr_parse(&address, AF_UNSPEC, f->host, 0) == 0;
   bool service = f->service == NULL ||
                  (f->hints.ai_flags & AI_NUMERICSERV) != 0 ||
                  is_number(f->service);
@@ -228,9 +177,9 @@ static ar_dns_reverse *reverse_of(ar_work *work) {
 
 static void reverse_run(ar_work *work) {
   ar_dns_reverse *r = reverse_of(work);
-  const struct sockaddr *address = (const struct sockaddr *)&r->address;
-  int number = getnameinfo(address, r->length, r->host, sizeof r->host,
-                           r->service, sizeof r->service, r->flags);
+  int number =
+      getnameinfo(&r->address.of.any, r->address.len, r->host, sizeof r->host,
+                  r->service, sizeof r->service, r->flags);
   work->result = err_of(number);
 }
 
@@ -242,15 +191,13 @@ static void reverse_discard(ar_work *work) {
   ar_dns_reverse_free(reverse_of(work));
 }
 
-ar_err ar_dns_reverse_new(const struct sockaddr *address, socklen_t length,
-                          int flags, ar_dns_reverse **out) {
+ar_err ar_dns_reverse_new(const ar_addr *address, int flags,
+                          ar_dns_reverse **out) {
   ar_dns_reverse *r = ar_mem_zalloc(sizeof *r);
   if (r == NULL)
     return AR_ENOMEM;
-  AR_ASSERT(length <= sizeof r->address);
   ar_work_init(&r->work, reverse_run, reverse_discard);
-  memcpy(&r->address, address, length);
-  r->length = length;
+  r->address = *address;
   r->flags = flags;
   *out = r;
   return 0;

@@ -14,8 +14,8 @@
 #define ar_dns_h
 
 #include <netdb.h>
-#include <sys/socket.h>
 
+#include "io/addr.h"
 #include "io/pool.h"
 
 typedef struct ar_dns_forward ar_dns_forward;
@@ -33,8 +33,7 @@ struct ar_dns_forward {
 /* From an address to names. */
 struct ar_dns_reverse {
   ar_work work; /* first */
-  struct sockaddr_storage address;
-  socklen_t length;
+  ar_addr address;
   int flags;
   char host[NI_MAXHOST];    /* the answer */
   char service[NI_MAXSERV]; /* the answer */
@@ -46,8 +45,7 @@ AR_MUST_CHECK ar_err ar_dns_forward_new(const char *host, const char *service,
                                         ar_dns_forward **out);
 void ar_dns_forward_free(ar_dns_forward *f);
 
-AR_MUST_CHECK ar_err ar_dns_reverse_new(const struct sockaddr *address,
-                                        socklen_t length, int flags,
+AR_MUST_CHECK ar_err ar_dns_reverse_new(const ar_addr *address, int flags,
                                         ar_dns_reverse **out);
 void ar_dns_reverse_free(ar_dns_reverse *r);
 
@@ -64,10 +62,5 @@ int ar_dns_number(ar_err err);
 
 /* Take the IPv6 addresses out of an answer: nobody could use them. */
 void ar_dns_drop_ipv6(struct addrinfo **list);
-
-/* The address that `host` spells, an IPv4 or IPv6 number, perhaps with %scope:
- * its length; 0: it spells none. */
-socklen_t ar_dns_parse(const char *host, unsigned port,
-                       struct sockaddr_storage *out);
 
 #endif

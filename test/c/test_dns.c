@@ -2,41 +2,9 @@
 
 #include "io/dns.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include "base/err.h"
 #include "ctest.h"
 #include "io/idna.h"
-
-static socklen_t parse(const char *host) {
-  struct sockaddr_storage address;
-  return ar_dns_parse(host, 80, &address);
-}
-
-TEST("what spells an address is told from what is a name") {
-  CHECK_EQ(parse("127.0.0.1"), sizeof(struct sockaddr_in));
-  CHECK_EQ(parse("::1"), sizeof(struct sockaddr_in6));
-  CHECK_EQ(parse("fe80::1%lo"), sizeof(struct sockaddr_in6));
-  CHECK_EQ(parse("fe80::1%7"), sizeof(struct sockaddr_in6));
-  CHECK_EQ(parse("::ffff:192.0.2.1"), sizeof(struct sockaddr_in6));
-  CHECK_EQ(parse(""), 0);
-  CHECK_EQ(parse("localhost"), 0);
-  CHECK_EQ(parse("127.1"), 0);
-  CHECK_EQ(parse("fe80::1%no such interface"), 0);
-  CHECK_EQ(parse("fe80::1%7x"), 0);
-  CHECK_EQ(parse("fe80::1%99999999999"), 0);
-  CHECK_EQ(parse("1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb"), 0);
-}
-
-TEST("an address keeps its port and scope") {
-  struct sockaddr_storage address;
-  struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
-  CHECK_EQ(ar_dns_parse("fe80::1%7", 80, &address), sizeof *in6);
-  CHECK_EQ(in6->sin6_family, AF_INET6);
-  CHECK_EQ(ntohs(in6->sin6_port), 80);
-  CHECK_EQ(in6->sin6_scope_id, 7);
-}
 
 static ar_dns_forward *forward(const char *host, const char *service,
                                int flags) {
@@ -118,11 +86,11 @@ TEST("the canonical name stays when the address beside it goes") {
 }
 
 TEST("an address is asked for as numbers without a thread") {
-  struct sockaddr_storage address;
-  socklen_t length = ar_dns_parse("::1", 80, &address);
+  ar_addr address;
   const int numeric = NI_NUMERICHOST | NI_NUMERICSERV;
   ar_dns_reverse *r;
-  CHECK_EQ(ar_dns_reverse_new((struct sockaddr *)&address, length, 0, &r), 0);
+  CHECK_EQ(ar_addr_parse(&address, AF_UNSPEC, "::1", 80), 0);
+  CHECK_EQ(ar_dns_reverse_new(&address, 0, &r), 0);
   CHECK(!ar_dns_reverse_is_quick(r));
   r->flags = numeric;
   CHECK(ar_dns_reverse_is_quick(r));
