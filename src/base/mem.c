@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #ifdef AR_DEBUG
 
@@ -140,6 +141,18 @@ void ar_mem_fail_from(uint64_t n, uint64_t times) {
 
 #else /* release */
 
+static bool must_fail(void) {
+  return false;
+}
+
+static void count_in(size_t size) {
+  (void)size;
+}
+
+static void count_out(size_t size) {
+  (void)size;
+}
+
 /* malloc(0) may be NULL, which would look like a failure. */
 void *ar_mem_alloc(size_t size) {
   return malloc(size > 0 ? size : 1);
@@ -176,6 +189,38 @@ void ar_mem_fail_from(uint64_t n, uint64_t times) {
 }
 
 #endif
+
+/* Twice as much is asked for, and what is not aligned is given back. */
+void *ar_mem_region_new(size_t size, bool huge) {
+  char *all, *p;
+  size_t before;
+  if (must_fail())
+    return NULL;
+  all = mmap(NULL, size * 2, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (all == MAP_FAILED)
+    return NULL;
+  before = (size - (uintptr_t)all % size) % size;
+  p = all + before;
+  if (before > 0)
+    (void)munmap(all, before);
+  (void)munmap(p + size, size - before);
+#ifdef MADV_HUGEPAGE
+  if (huge)
+    (void)madvise(p, size, MADV_HUGEPAGE);
+#else
+  (void)huge;
+#endif
+  count_in(size);
+  return p;
+}
+
+void ar_mem_region_free(void *p, size_t size) {
+  if (p == NULL)
+    return;
+  count_out(size);
+  (void)munmap(p, size);
+}
 
 void ar_mem_fail_at(uint64_t n) {
   ar_mem_fail_from(n, 1);

@@ -44,6 +44,15 @@ void ar_mem_free(void *p, size_t size);
  */
 void *ar_mem_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
 
+/*
+ * `size` bytes of the system's own, all zero, at an address that is a
+ * multiple of the size, which is a power of two and at least a page; NULL if
+ * there is no memory. `huge`: with huge pages, where the system has them.
+ */
+AR_MUST_CHECK void *ar_mem_region_new(size_t size, bool huge);
+
+void ar_mem_region_free(void *p, size_t size);
+
 ar_mem_stat ar_mem_stats(void);
 
 /*

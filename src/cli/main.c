@@ -28,7 +28,7 @@ static ar_ending run(const ar_options *options) {
     ending = ar_script_check(L, options);
   else
     ending = ar_script_run(L, options);
-  lua_close(L); /* runs what finalizers are left */
+  ar_state_close(L);
   return ending;
 }
 

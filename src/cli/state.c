@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 
 #include "base/mem.h"
+#include "base/slab.h"
 
 /* A message may come in pieces: to_be_continued after all but the last. */
 static void warn(void *ud, const char *piece, int to_be_continued) {
@@ -40,15 +41,27 @@ static int panic(lua_State *L) {
   return 0; /* Lua aborts */
 }
 
+/* The debug build looks at each block by itself. */
 lua_State *ar_state_new(ar_warnings *warnings) {
 #ifdef AR_DEBUG
+  ar_slabs *slabs = NULL;
   lua_State *L = lua_newstate(ar_mem_lua_alloc, NULL);
 #else
-  lua_State *L = luaL_newstate();
+  ar_slabs *slabs = ar_slabs_new();
+  lua_State *L = slabs != NULL ? lua_newstate(ar_slabs_lua_alloc, slabs) : NULL;
 #endif
-  if (L == NULL)
+  if (L == NULL) {
+    ar_slabs_free(slabs);
     return NULL;
+  }
   (void)lua_atpanic(L, panic);
   lua_setwarnf(L, warn, warnings);
   return L;
+}
+
+void ar_state_close(lua_State *L) {
+  void *slabs = NULL;
+  (void)lua_getallocf(L, &slabs);
+  lua_close(L);
+  ar_slabs_free(slabs);
 }

@@ -25,4 +25,7 @@ struct ar_warnings {
  */
 lua_State *ar_state_new(ar_warnings *warnings);
 
+/* Runs what finalizers are left. */
+void ar_state_close(lua_State *L);
+
 #endif
