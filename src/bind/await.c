@@ -15,7 +15,7 @@
 #define POOL_THREADS 64
 
 static ar_op *op_of(const ar_task *t) {
-  return (ar_op *)(uintptr_t)t->wait.object;
+  return (ar_op *)(uintptr_t)t->kit->wait.object;
 }
 
 /* A result that came in spite of a cancellation is given to the task: that

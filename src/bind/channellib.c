@@ -75,7 +75,7 @@ static chend *check_kind(lua_State *L, bool sends) {
  * is. */
 static void hand_over(lua_State *L, channel *ch) {
   ar_place *p = ar_lot_take(&ch->receivers.lot);
-  lua_State *to = ar_coro_of(p->task)->inner;
+  lua_State *to = ar_frame_of(p->task)->inner;
   if (to != L)
     lua_xmove(L, to, 1);
   lua_replace(to, ITEM);
@@ -85,7 +85,7 @@ static void hand_over(lua_State *L, channel *ch) {
 /* [-0, +1] The item of the sender that has waited longest, which there is. */
 static void relieve(lua_State *L, channel *ch) {
   ar_place *p = ar_lot_take(&ch->senders.lot);
-  lua_State *from = ar_coro_of(p->task)->inner;
+  lua_State *from = ar_frame_of(p->task)->inner;
   lua_pushvalue(from, ITEM);
   if (from != L)
     lua_xmove(from, L, 1);
@@ -137,7 +137,7 @@ static int sentk(lua_State *L, int status, lua_KContext ctx) {
 static int wait_to_send(lua_State *L, chend *e, ar_coro *c) {
   ar_lot *lot = ar_llot_bind(L, &e->ch->senders, c);
   c->schedule_points++;
-  ar_lot_park(lot, &c->place, ar_abort_place);
+  ar_lot_park(lot, &ar_frame_of(&c->task)->place, ar_abort_place);
   return ar_suspend(L, sentk, 0);
 }
 
@@ -242,7 +242,7 @@ static int wait_to_receive(lua_State *L, chend *e, ar_coro *c,
   c->schedule_points++;
   lua_settop(L, 1);
   lua_pushnil(L); /* ITEM */
-  ar_lot_park(lot, &c->place, ar_abort_place);
+  ar_lot_park(lot, &ar_frame_of(&c->task)->place, ar_abort_place);
   return ar_suspend(L, receivedk, ctx);
 }
 
@@ -328,7 +328,7 @@ static void wake_own(ar_lot *lot, const chend *e) {
   while (link != NULL) {
     ar_place *p = ar_container_of(link, ar_place, link);
     link = ar_list_next(&lot->places, link);
-    if (lua_touserdata(ar_coro_of(p->task)->inner, 1) != e)
+    if (lua_touserdata(ar_frame_of(p->task)->inner, 1) != e)
       continue;
     ar_place_leave(p);
     ar_task_wake(p->task, AR_EBADF);

@@ -25,10 +25,10 @@
 
 static ar_abort on_abort(ar_task *t, ar_cause cause) {
   ar_coro *c = ar_coro_of(t);
-  ar_lgroup *g = (ar_lgroup *)(uintptr_t)t->wait.object;
+  ar_lgroup *g = (ar_lgroup *)(uintptr_t)t->kit->wait.object;
   if (cause == AR_CAUSE_INTERRUPT) {
     /* Control-C counts as an error of the host, who goes on waiting. */
-    lua_State *L = ar_host_stack(c->host);
+    lua_State *L = ar_host_stack(ar_lrun_of(c)->host);
     luaL_checkstack(L, 8, NULL);
     t->interrupted = false;
     ar_interrupt_push(L, ar_lrun_of(c));
@@ -212,7 +212,8 @@ static int group_call(lua_State *L) {
 static ar_lgroup *new_group(lua_State *L, ar_class class, ar_coro *c) {
   ar_lgroup *g = lua_newuserdatauv(L, sizeof *g, 1);
   ar_group_init(&g->group);
-  g->host = c->host;
+  g->host = ar_host_of(L);
+  g->magic = ar_magic_group;
   g->outer = NULL;
   g->serial = ar_lrun_of(c)->serial;
   g->errors = LUA_NOREF;
@@ -387,9 +388,26 @@ static void push_child_tasks(lua_State *L, ar_lgroup *g) {
   }
 }
 
+/* [-0, +1] `start` is loaded when it is first asked for. */
+static int index_method(lua_State *L, const char *key) {
+  lua_getfield(L, lua_upvalueindex(1), key);
+  if (!lua_isnil(L, -1) || strcmp(key, "start") != 0)
+    return 1;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "anyrun.start");
+  lua_call(L, 1, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, lua_upvalueindex(1), "start");
+  return 1;
+}
+
 static int group_index(lua_State *L) {
   ar_lgroup *g = ar_check_group(L, 1);
-  const char *key = lua_tostring(L, 2);
+  const char *key;
+  lua_pushvalue(L, 2);
+  if (AR_LIKELY(lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL))
+    return 1; /* a method */
+  key = lua_tostring(L, 2);
   if (key == NULL)
     return 0;
   if (strcmp(key, "cancel_scope") == 0) {
@@ -409,16 +427,7 @@ static int group_index(lua_State *L) {
     ar_call_errors(L, "task_face", 1, 1);
     return 1;
   }
-  lua_getmetatable(L, 1);
-  lua_getfield(L, -1, "methods");
-  if (lua_getfield(L, -1, key) != LUA_TNIL || strcmp(key, "start") != 0)
-    return 1;
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "anyrun.start");
-  lua_call(L, 1, 1);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -4, "start");
-  return 1;
+  return index_method(L, key);
 }
 
 static int group_close(lua_State *L) {
@@ -453,10 +462,11 @@ static const luaL_Reg methods[] = {{"start_soon", group_start_soon},
 static const luaL_Reg nursery_methods[] = {{"start_soon", group_start_soon},
                                            {NULL, NULL}};
 
-static const luaL_Reg metamethods[] = {
-    {"__index", group_index},       {"__call", group_call},
-    {"__close", group_close},       {"__gc", group_gc},
-    {"__tostring", group_tostring}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {{"__call", group_call},
+                                       {"__close", group_close},
+                                       {"__gc", group_gc},
+                                       {"__tostring", group_tostring},
+                                       {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"create_task_group", create_task_group},
                                      {"open_nursery", open_nursery},
@@ -473,7 +483,8 @@ static void new_class(lua_State *L, const char *name, ar_class class,
     luaL_setfuncs(L, metamethods, 0);
     lua_newtable(L);
     luaL_setfuncs(L, own, 0);
-    lua_setfield(L, -2, "methods");
+    lua_pushcclosure(L, group_index, 1);
+    lua_setfield(L, -2, "__index");
     ar_class_set(L, class);
   }
   lua_pop(L, 1);

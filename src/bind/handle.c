@@ -26,10 +26,19 @@ int ar_handle_push_results(lua_State *L, ar_coro *c, int idx, int n) {
   return n;
 }
 
+int ar_handle_push_coroutine(lua_State *L, const ar_coro *c) {
+  lua_State *co = ar_coro_thread(c);
+  if (co == NULL)
+    return 0;
+  lua_pushthread(co);
+  lua_xmove(co, L, 1);
+  return 1;
+}
+
 static const char *status_of(const ar_coro *c) {
   switch (c->outcome) {
     case AR_OUTCOME_PENDING:
-      return c->task.own.cancelled ? "CANCELLING" : "PENDING";
+      return ar_task_is_doomed(&c->task) ? "CANCELLING" : "PENDING";
     case AR_OUTCOME_RETURNED: return "FINISHED";
     case AR_OUTCOME_FAILED: return "FAILED";
     case AR_OUTCOME_CANCELLED: return "CANCELLED";
@@ -54,7 +63,7 @@ static int raise_failure(lua_State *L, ar_coro *c) {
 static int give_result(lua_State *L, ar_coro *c) {
   if (c->outcome != AR_OUTCOME_RETURNED)
     return raise_failure(L, c);
-  return ar_handle_push_results(L, c, 1, c->nresults);
+  return ar_handle_push_results(L, c, 1, c->n_values);
 }
 
 /* ctx: 1 for await, 0 for wait */
@@ -87,7 +96,8 @@ static int join(lua_State *L, lua_KContext await) {
     ar_task_yield(&me->task);
     return ar_suspend(L, checkpointk, await);
   }
-  ar_lot_park(&c->joiners, &me->place, ar_abort_place);
+  ar_lot_park(&ar_coro_frame(L, c)->joiners, &ar_frame_of(&me->task)->place,
+              ar_abort_place);
   return ar_suspend(L, joinedk, await);
 }
 
@@ -101,19 +111,21 @@ static int handle_wait(lua_State *L) {
 
 static int handle_cancel(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
+  ar_scope *own;
   (void)luaL_optstring(L, 2, NULL);
   lua_settop(L, 2);
-  if (c->outcome != AR_OUTCOME_PENDING || c->task.own.cancelled)
+  if (c->outcome != AR_OUTCOME_PENDING || ar_task_is_doomed(&c->task))
     return 0;
-  ar_cancelled_by_script(L, &c->task.own, 2);
-  ar_scope_cancel(&c->task.own, AR_SOURCE_EXPLICIT);
+  own = &ar_coro_frame(L, c)->kit.own;
+  ar_cancelled_by_script(L, own, 2);
+  ar_scope_cancel(own, AR_SOURCE_EXPLICIT);
   return 0;
 }
 
 static int get_exception(lua_State *L, ar_coro *c) {
   switch (c->outcome) {
     case AR_OUTCOME_PENDING:
-      if (c->task.own.cancelled)
+      if (ar_task_is_doomed(&c->task))
         ar_raise(L, "TaskCancelled", "the task was cancelled");
       ar_raise(L, "TaskNotFinished", "the task has not finished yet");
     case AR_OUTCOME_RETURNED: lua_pushnil(L); return 1;
@@ -127,7 +139,7 @@ static int get_return_value(lua_State *L, ar_coro *c) {
   if (c->outcome == AR_OUTCOME_PENDING)
     (void)get_exception(L, c);
   if (give_result(L, c) > 1) /* the first of several */
-    lua_settop(L, -c->nresults);
+    lua_settop(L, -c->n_values);
   return 1;
 }
 
@@ -159,18 +171,14 @@ static int handle_index(lua_State *L) {
     return get_exception(L, c);
   if (strcmp(key, "return_value") == 0) {
     lua_settop(L, 1);
-    if (c->outcome == AR_OUTCOME_RETURNED && c->nresults == 0)
+    if (c->outcome == AR_OUTCOME_RETURNED && c->n_values == 0)
       return 0;
     return get_return_value(L, c);
   }
   if (strcmp(key, "start_value") == 0)
     return get_start_value(L);
   if (strcmp(key, "coro") == 0) {
-    if (c->L == NULL)
-      return 0;
-    lua_pushthread(c->L);
-    lua_xmove(c->L, L, 1);
-    return 1;
+    return ar_handle_push_coroutine(L, c);
   }
   return 0;
 }
@@ -180,7 +188,7 @@ static int handle_tostring(lua_State *L) {
   static const char *const words[] = {"pending", "finished", "failed",
                                       "cancelled"};
   const char *word = words[c->outcome];
-  if (c->outcome == AR_OUTCOME_PENDING && c->task.own.cancelled)
+  if (c->outcome == AR_OUTCOME_PENDING && ar_task_is_doomed(&c->task))
     word = "cancelling";
   ar_dump_push_name(L, 1);
   lua_pushfstring(L, "<TaskHandle %s name='%s' task=%d>", word,

@@ -52,7 +52,7 @@ static llock *check_lock(lua_State *L) {
 
 static void own(llock *k, ar_coro *c) {
   k->owner = c;
-  ar_list_push(&c->held, &k->held.link);
+  ar_list_push(&ar_frame_of(&c->task)->held, &k->held.link);
 }
 
 /* ---- an owner that ends ------------------------------------------------- */
@@ -132,7 +132,7 @@ static int wait_for_lock(lua_State *L, llock *k, ar_coro *c) {
   ar_lot *lot = ar_llot_bind(L, &k->llot, c);
   c->schedule_points++;
   if (k->owner != NULL)
-    ar_lot_park(lot, &c->place, ar_abort_place);
+    ar_lot_park(lot, &ar_frame_of(&c->task)->place, ar_abort_place);
   else
     ar_task_park(&c->task, "lock", NULL, ar_abort_simply);
   return ar_suspend(L, acquirek, 0);
@@ -192,7 +192,7 @@ static int lock_reacquire(lua_State *L) {
     own(k, c);
     return 0;
   }
-  ar_lot_park(lot, &c->place, ar_abort_never);
+  ar_lot_park(lot, &ar_frame_of(&c->task)->place, ar_abort_never);
   return ar_suspend(L, reacquirek, 0);
 }
 

@@ -79,12 +79,12 @@ static int lot_park(lua_State *L) {
   check_whole(L);
   c->cancel_points++;
   c->schedule_points++;
-  ar_lot_park(lot, &c->place, ar_abort_place);
+  ar_lot_park(lot, &ar_frame_of(&c->task)->place, ar_abort_place);
   return ar_suspend(L, parkk, 0);
 }
 
 static ar_abort abort_leaving(ar_task *t, ar_cause cause) {
-  ar_coro_of(t)->place.undone = true;
+  ar_frame_of(t)->place.undone = true;
   return ar_abort_place(t, cause);
 }
 
@@ -100,7 +100,7 @@ ar_abort ar_abort_never(ar_task *t, ar_cause cause) {
 
 /* A wait that can be undone until it was moved to another lot. */
 static ar_abort abort_unless_moved(ar_task *t, ar_cause cause) {
-  if (ar_coro_of(t)->place.moved)
+  if (ar_frame_of(t)->place.moved)
     return ar_abort_never(t, cause);
   return abort_leaving(t, cause);
 }
@@ -121,7 +121,7 @@ static int waitk(lua_State *L, int status, lua_KContext ctx) {
   if (c->task.woken == AR_EPIPE)
     check_broken(L);
   ar_coro_push_cancellation(L, c, c->task.cause);
-  lua_pushboolean(L, !c->place.undone);
+  lua_pushboolean(L, !ar_frame_of(&c->task)->place.undone);
   return 2;
 }
 
@@ -141,7 +141,7 @@ static int lot_wait(lua_State *L) {
   check_whole(L);
   c->cancel_points++;
   c->schedule_points++;
-  ar_lot_park(lot, &c->place, aborts[way]);
+  ar_lot_park(lot, &ar_frame_of(&c->task)->place, aborts[way]);
   return ar_suspend(L, waitk, 0);
 }
 

@@ -34,9 +34,7 @@ ar_coro *ar_check_task(lua_State *L, int idx) {
 }
 
 ar_lgroup *ar_check_group(lua_State *L, int idx) {
-  ar_lgroup *g = ar_class_test(L, idx, AR_CLASS_GROUP);
-  if (g == NULL)
-    g = ar_class_test(L, idx, AR_CLASS_NURSERY);
+  ar_lgroup *g = ar_lgroup_test(L, idx);
   if (AR_UNLIKELY(g == NULL)) {
     luaL_typeerror(L, idx, "TaskGroup");
     AR_UNREACHABLE();
@@ -136,7 +134,7 @@ void ar_apply_spec(lua_State *L, const ar_spec *spec) {
   }
   lua_settop(L, self);
   if (lua_getfield(L, spec->table, "context") != LUA_TNIL)
-    lua_setiuservalue(L, self, AR_UV_CONTEXT);
+    ar_coro_set_context(L, self);
   lua_settop(L, self);
 }
 
@@ -148,7 +146,7 @@ void ar_push_context_holder(lua_State *L) {
     return;
   }
   ar_coro_push(L, ar_coro_of(t));
-  lua_getiuservalue(L, -1, AR_UV_CONTEXT);
+  ar_coro_get_context(L, -1);
   lua_remove(L, -2);
 }
 
@@ -160,7 +158,7 @@ void ar_set_context_holder(lua_State *L) {
   }
   ar_coro_push(L, ar_coro_of(t));
   lua_insert(L, -2);
-  lua_setiuservalue(L, -2, AR_UV_CONTEXT);
+  ar_coro_set_context(L, -2);
   lua_pop(L, 1);
 }
 
@@ -174,12 +172,15 @@ void ar_push_context(lua_State *L) {
 }
 
 void ar_inherit_context(lua_State *L, ar_coro *c) {
+  ar_task *t = ar_host_running(ar_host_of(L));
   (void)c;
+  if (AR_LIKELY(t != NULL && ar_coro_of(t)->extra == AR_EXTRA_NONE))
+    return;
   ar_push_context(L);
   if (lua_isnil(L, -1))
     lua_pop(L, 1);
   else
-    lua_setiuservalue(L, -2, AR_UV_CONTEXT);
+    ar_coro_set_context(L, -2);
 }
 
 ar_lrun *ar_check_run(lua_State *L) {

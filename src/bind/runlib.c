@@ -302,7 +302,7 @@ static void on_idle(ar_idler *idler) {
 
 static ar_abort abort_idle(ar_task *t, ar_cause cause) {
   (void)cause;
-  ar_list_remove(&((waiter *)(uintptr_t)t->wait.object)->idler.link);
+  ar_list_remove(&((waiter *)(uintptr_t)t->kit->wait.object)->idler.link);
   return AR_ABORTED;
 }
 

@@ -76,7 +76,7 @@ static int wait_to_accept(lua_State *L, ar_lsock *s, ar_coro *c) {
 
 static int wait_for_better_times(lua_State *L, ar_lsock *s, ar_coro *c) {
   ar_sched *sched = c->task.sched;
-  ar_err err = ar_deadline_set(sched, &c->task.due,
+  ar_err err = ar_deadline_set(sched, &c->task.kit->due,
                                ar_time_add(ar_sched_now(sched), PATIENCE));
   if (err != 0)
     ar_raise_oserror(L, err, "cannot accept");

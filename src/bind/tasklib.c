@@ -80,7 +80,7 @@ static int task_waits_for(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
   if (c->task.state != AR_TASK_PARKED)
     return 0;
-  lua_pushstring(L, c->task.wait.kind);
+  lua_pushstring(L, c->task.kit->wait.kind);
   return 1;
 }
 
@@ -91,7 +91,7 @@ static int task_where(lua_State *L) {
 
 static int task_outcome(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
-  int n = c->nresults;
+  int n = c->n_values;
   lua_settop(L, 1);
   switch (c->outcome) {
     case AR_OUTCOME_PENDING: return 0;
@@ -118,11 +118,7 @@ static int task_points(lua_State *L) {
 
 static int task_coroutine(lua_State *L) {
   ar_coro *c = ar_check_task(L, 1);
-  if (c->L == NULL)
-    return 0;
-  lua_pushthread(c->L);
-  lua_xmove(c->L, L, 1);
-  return 1;
+  return ar_handle_push_coroutine(L, c);
 }
 
 /* ---- spawning, native cancellation -------------------------------------- */
@@ -156,7 +152,7 @@ static int task_spawn(lua_State *L) {
   if (system) { /* it sees what run() was called with */
     ar_lrun_push(L, run);
     lua_getiuservalue(L, -1, AR_RUN_CONTEXT);
-    lua_setiuservalue(L, -3, AR_UV_CONTEXT);
+    ar_coro_set_context(L, -3);
     lua_pop(L, 1);
   } else {
     ar_inherit_context(L, c);
@@ -206,6 +202,7 @@ static int task_on_done(lua_State *L) {
     lua_pushvalue(L, -1);
     ar_coro_set_extra(L, 1, "on_done");
   }
+  c->watched = true;
   lua_insert(L, 2);
   lua_rawseti(L, 2, (lua_Integer)lua_rawlen(L, 2) + 1);
   return 0;
@@ -265,7 +262,7 @@ static ar_abort abort_failed(lua_State *L, ar_lrun *run) {
 static ar_abort abort_by_script(ar_task *t, ar_cause cause) {
   ar_coro *c = ar_coro_of(t);
   ar_lrun *run = ar_lrun_of(c);
-  lua_State *L = ar_host_stack(c->host);
+  lua_State *L = ar_host_stack(run->host);
   int top = lua_gettop(L), status;
   ar_abort answer;
   if (cause == AR_CAUSE_ABANDON)
@@ -389,12 +386,13 @@ static int task_set_pending_group(lua_State *L) {
 
 /* groups(task) -> the open groups it hosts, outermost first */
 static int task_groups(lua_State *L) {
-  ar_coro *c = ar_check_task(L, 1);
+  const ar_frame *f = ar_frame_of(&ar_check_task(L, 1)->task);
+  ar_lgroup *first = f != NULL ? f->groups : NULL;
   lua_Integer n = 0;
   lua_newtable(L);
-  for (ar_lgroup *g = c->groups; g != NULL; g = g->outer)
+  for (ar_lgroup *g = first; g != NULL; g = g->outer)
     n++;
-  for (ar_lgroup *g = c->groups; g != NULL; g = g->outer) {
+  for (ar_lgroup *g = first; g != NULL; g = g->outer) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, g);
     lua_rawseti(L, -2, n--);
   }
@@ -418,7 +416,7 @@ static int task_context(lua_State *L) {
     return 1;
   }
   (void)ar_check_task(L, 1);
-  lua_getiuservalue(L, 1, AR_UV_CONTEXT);
+  ar_coro_get_context(L, 1);
   return 1;
 }
 

@@ -13,25 +13,12 @@
 #include "bind/luax.h"
 #include "host/raise.h"
 
-static lua_Integer count_table(lua_State *L, int ref) {
-  lua_Integer n = 0;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
-  lua_pushnil(L);
-  while (lua_next(L, -2)) {
-    if (lua_type(L, -1) == LUA_TUSERDATA)
-      n++;
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-  return n;
-}
-
 /* counts() -> {tasks, cancelled}: what is anchored, outside this run too */
 static int test_counts(lua_State *L) {
   ar_host *host = ar_host_of(L);
   lua_Integer cancelled = 0;
   lua_createtable(L, 0, 2);
-  lua_pushinteger(L, count_table(L, host->tasks));
+  lua_pushinteger(L, (lua_Integer)host->n_tasks);
   lua_setfield(L, -2, "tasks");
   lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_cancelled);
   lua_pushnil(L);

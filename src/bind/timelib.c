@@ -102,7 +102,7 @@ static int sleep_to(lua_State *L, ar_coro *c, ar_time when) {
   ar_err err;
   if (when == AR_TIME_MAX)
     return sleep_for_ever(L, c);
-  err = ar_deadline_set(c->task.sched, &c->task.due, when);
+  err = ar_deadline_set(c->task.sched, &c->task.kit->due, when);
   if (err != 0)
     ar_raise_oserror(L, err, "sleep");
   c->cancel_points++;

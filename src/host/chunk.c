@@ -44,7 +44,7 @@ void ar_lrun_begin_script(lua_State *L) {
   lua_setiuservalue(L, -2, AR_RUN_CONTEXT);
   c = ar_coro_adopt(L, hop->L, run);
   lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_context);
-  lua_setiuservalue(L, -2, AR_UV_CONTEXT);
+  ar_coro_set_context(L, -2);
   lua_pushliteral(L, "main");
   ar_coro_set_extra(L, -2, "name");
   c->parent = 0;

@@ -1,5 +1,5 @@
 /*
- * A task as a Lua coroutine: the step, the suspension, the pool.
+ * A task as a Lua coroutine: the step, the suspension.
  */
 
 #include "host/coro.h"
@@ -7,73 +7,12 @@
 #include <lauxlib.h>
 
 #include "base/err.h"
-#include "base/mem.h"
+#include "host/anchor.h"
 #include "host/interrupt.h"
 #include "host/lrun.h"
 #include "host/raise.h"
 #include "host/settle.h"
 #include "host/traceback.h"
-
-/* Coroutines kept for the next task. One is used again at once by whoever
- * spawns and joins in turn; more than this only keep memory from others. */
-#define AR_POOL_MAX 1024
-
-/* ---- the pool ----------------------------------------------------------- */
-
-static void put_thread(ar_host *host, ar_coro *c) {
-  struct ar_thread *thread;
-  lua_State *co = c->L;
-  c->L = NULL;
-  if (c->thread == LUA_NOREF)
-    return; /* the script's own */
-  if (host->n_pool == host->pool_capacity || lua_status(co) != LUA_OK) {
-    luaL_unref(host->L, LUA_REGISTRYINDEX, c->thread);
-    return;
-  }
-  lua_settop(co, 0);
-  thread = &host->pool[host->n_pool++];
-  thread->L = co;
-  thread->slot = c->thread;
-}
-
-/* Room for one more in the pool, so that putting it back cannot fail. */
-static void reserve_place(lua_State *L, ar_host *host) {
-  size_t capacity = host->pool_capacity == 0 ? 16 : host->pool_capacity * 2;
-  struct ar_thread *pool;
-  if (host->n_pool < host->pool_capacity || capacity > AR_POOL_MAX)
-    return;
-  pool = ar_mem_realloc(host->pool, host->pool_capacity * sizeof *pool,
-                        capacity * sizeof *pool);
-  if (pool == NULL)
-    luaL_error(L, "not enough memory");
-  host->pool = pool;
-  host->pool_capacity = capacity;
-}
-
-static int new_thread(lua_State *L) {
-  ar_host *host = ar_host_of(L);
-  ar_coro *c = lua_touserdata(L, 1);
-  lua_State *co;
-  reserve_place(L, host);
-  co = lua_newthread(L);
-  c->thread = luaL_ref(L, LUA_REGISTRYINDEX);
-  ar_coro_set_bits(co, AR_CORO_ROOT);
-  c->L = co;
-  return 0;
-}
-
-static void take_thread(lua_State *L, ar_coro *c) {
-  ar_host *host = c->host;
-  if (host->n_pool > 0) {
-    struct ar_thread *thread = &host->pool[--host->n_pool];
-    c->L = thread->L;
-    c->thread = thread->slot;
-    return;
-  }
-  lua_pushcfunction(L, new_thread);
-  lua_pushlightuserdata(L, c);
-  lua_call(L, 1, 0);
-}
 
 /* ---- the step ----------------------------------------------------------- */
 
@@ -97,9 +36,8 @@ static int root(lua_State *L) {
 
 /* Arguments from the userdata's user values, which is on top of L, to the
  * coroutine. Returns how many arguments its function gets. */
-static int push_call(lua_State *L, ar_coro *c) {
-  lua_State *co = c->L;
-  int n = c->nargs, self = lua_gettop(L);
+static int push_call(lua_State *L, ar_coro *c, lua_State *co) {
+  int n = c->n_values, self = lua_gettop(L);
   if (!lua_checkstack(co, n + 8) || !lua_checkstack(L, n + 8))
     luaL_error(L, "too many arguments for a task");
   lua_pushcfunction(co, root);
@@ -117,6 +55,7 @@ static int push_call(lua_State *L, ar_coro *c) {
   if (n > 0) {
     lua_pushnil(L);
     lua_setiuservalue(L, self, AR_UV_ARGS);
+    c->n_values = 0;
   }
   return n + 2;
 }
@@ -124,6 +63,7 @@ static int push_call(lua_State *L, ar_coro *c) {
 /* The task is over; its results or its error are on top of its coroutine. */
 static void end(lua_State *L, ar_coro *c, int nres) {
   ar_task *t = &c->task;
+  lua_State *co = ar_coro_thread(c);
   luaL_checkstack(L, nres + 8, "too many results of a task");
   if (AR_UNLIKELY(t->must_cancel) && !c->failed &&
       t->sched->policy->deliver(t, AR_MOMENT_END) == AR_CAUSE_NATIVE) {
@@ -131,17 +71,15 @@ static void end(lua_State *L, ar_coro *c, int nres) {
     nres = 1;
     c->failed = true;
     ar_coro_push_cancellation(L, c, AR_CAUSE_NATIVE);
-  } else if (c->L != NULL) {
-    lua_xmove(c->L, L, nres);
+  } else if (co != NULL) {
+    lua_xmove(co, L, nres);
   }
-  if (c->L != NULL)
-    put_thread(c->host, c);
   ar_settle(L, c, nres); /* c may be gone */
 }
 
 /* Somebody's C code yielded by itself: there is nobody to take it. */
 static void refuse_yield(lua_State *L, ar_coro *c) {
-  lua_State *co = c->L;
+  lua_State *co = ar_coro_thread(c);
   lua_settop(co, 0);
   (void)lua_resetthread(co);
   lua_settop(co, 0);
@@ -164,9 +102,10 @@ static void ended(lua_State *L, ar_coro *c, int status, int nres) {
 /* The same, as instruments hear it: a task's end is part of its last step. */
 static void after_step(lua_State *L, ar_coro *c, int status, int nres) {
   ar_sched *s = c->task.sched;
+  ar_host *host = ar_host_of(L);
   ar_coro_push(L, c); /* it may end, and must not be gone yet */
-  if (status == LUA_YIELD && c->host->suspending)
-    c->host->suspending = false;
+  if (status == LUA_YIELD && host->suspending)
+    host->suspending = false;
   else
     ended(L, c, status, nres);
   if (c->anchor == LUA_NOREF) { /* it has: anchored while it is spoken of */
@@ -191,12 +130,12 @@ int ar_coro_run(ar_host *host, lua_State *co, lua_State *L, int n, int *nres) {
 }
 
 void ar_coro_resume(ar_coro *c, int n) {
-  ar_host *host = c->host;
+  ar_host *host = ar_lrun_of(c)->host;
   /* An eager task runs on top of another one: their C stacks add up. */
   lua_State *L = ar_host_stack(host);
   int nres, status;
   AR_INSTRUMENT(c->task.sched, before_task_step, &c->task, 0);
-  status = ar_coro_run(host, c->L, L, n, &nres);
+  status = ar_coro_run(host, ar_frame_of(&c->task)->L, L, n, &nres);
   if (AR_UNLIKELY(c->task.sched->instruments != NULL)) {
     after_step(L, c, status, nres);
   } else if (AR_LIKELY(status == LUA_YIELD && host->suspending)) {
@@ -211,7 +150,7 @@ void ar_coro_ended(ar_coro *c, int status, int nres) {
     c->failed = true;
     nres = 1;
   }
-  end(ar_host_stack(c->host), c, nres);
+  end(ar_host_stack(ar_lrun_of(c)->host), c, nres);
 }
 
 static void coro_step(ar_job *job) {
@@ -221,16 +160,15 @@ static void coro_step(ar_job *job) {
   lua_State *L;
   int n = 0;
   if (AR_UNLIKELY(first)) {
-    L = ar_host_stack(c->host);
+    L = ar_host_stack(ar_lrun_of(c)->host);
     if (cause != AR_CAUSE_NONE) { /* cancelled before it began */
       c->failed = true;
       ar_coro_push_cancellation(L, c, cause);
       end(L, c, 1);
       return;
     }
-    take_thread(L, c);
     ar_coro_push(L, c);
-    n = push_call(L, c);
+    n = push_call(L, c, ar_coro_frame(L, c)->L);
     lua_pop(L, 1);
   }
   ar_coro_resume(c, n);
@@ -241,26 +179,26 @@ static void coro_step(ar_job *job) {
 static void init(ar_coro *c, ar_lrun *run) {
   ar_task *running = run->run.sched.current;
   ar_task_init(&c->task, &run->run.sched, coro_step);
-  c->host = run->host;
-  c->L = NULL;
-  c->inner = NULL;
-  c->groups = NULL;
-  c->spawn_line = 0;
-  c->thread = LUA_NOREF;
   c->anchor = LUA_NOREF;
-  c->nargs = 0;
-  c->nresults = 0;
+  c->n_values = 0;
+  c->spawn_line = 0;
   c->cancel_points = 0;
   c->schedule_points = 0;
   c->outcome = AR_OUTCOME_PENDING;
+  c->extra = AR_EXTRA_NONE;
   c->failed = false;
   c->waiting = false;
-  c->starting = false;
   c->guarded = false;
+  c->starting = false;
+  c->watched = false;
   c->parent = running != NULL ? running->job.id : 0;
-  ar_place_init(&c->place, &c->task);
-  ar_list_init(&c->held);
-  ar_lot_init(&c->joiners, "task");
+}
+
+ar_frame *ar_coro_frame(lua_State *L, ar_coro *c) {
+  AR_ASSERT(c->task.state != AR_TASK_DONE);
+  if (ar_frame_of(&c->task) == NULL)
+    ar_frame_take(L, ar_host_of(L), &c->task);
+  return ar_frame_of(&c->task);
 }
 
 ar_coro *ar_coro_new(lua_State *L, ar_lrun *run, int fn, int args, int nargs) {
@@ -270,7 +208,7 @@ ar_coro *ar_coro_new(lua_State *L, ar_lrun *run, int fn, int args, int nargs) {
   ar_class_give(L, AR_CLASS_TASK);
   lua_pushvalue(L, fn);
   lua_setiuservalue(L, self, AR_UV_BODY);
-  c->nargs = nargs;
+  c->n_values = nargs;
   if (nargs == 1) {
     lua_pushvalue(L, args);
     lua_setiuservalue(L, self, AR_UV_ARGS);
@@ -286,58 +224,50 @@ ar_coro *ar_coro_new(lua_State *L, ar_lrun *run, int fn, int args, int nargs) {
 }
 
 void ar_coro_anchor(lua_State *L, ar_coro *c, int idx) {
-  idx = lua_absindex(L, idx);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->host->tasks);
+  ar_host *host = ar_host_of(L);
   lua_pushvalue(L, idx);
-  c->anchor = luaL_ref(L, -2);
-  lua_pop(L, 1);
+  c->anchor = ar_anchor_take(L, host);
+  host->n_tasks++;
 }
 
 void ar_coro_unanchor(lua_State *L, ar_coro *c) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->host->tasks);
-  luaL_unref(L, -1, c->anchor);
+  ar_host *host = ar_host_of(L);
+  ar_anchor_drop(L, host, c->anchor);
   c->anchor = LUA_NOREF;
-  lua_pop(L, 1);
-}
-
-void ar_coro_push(lua_State *L, ar_coro *c) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->host->tasks);
-  lua_rawgeti(L, -1, c->anchor);
-  lua_remove(L, -2);
+  host->n_tasks--;
 }
 
 ar_coro *ar_coro_adopt(lua_State *L, lua_State *co, ar_lrun *run) {
   ar_coro *c = lua_newuserdatauv(L, sizeof *c, AR_UV_COUNT);
+  ar_frame *f;
   init(c, run);
   ar_class_give(L, AR_CLASS_TASK);
+  f = ar_frame_lend(L, run->host, co);
   ar_coro_anchor(L, c, -1);
-  c->L = co;
-  ar_coro_set_bits(co, AR_CORO_ROOT);
   ar_task_spawn(&c->task, &run->run.sched.root);
+  ar_frame_give(f, &c->task);
   ar_list_remove(&c->task.job.ready); /* it is running, not queued */
   (void)ar_task_begin(&c->task);
   return c;
 }
 
 void ar_coro_abandon(ar_host *host, ar_coro *c) {
-  lua_State *L = ar_host_stack(host), *co = c->L;
+  lua_State *L = ar_host_stack(host);
+  ar_frame *f = ar_frame_of(&c->task);
   if (c->task.state == AR_TASK_PARKED && c->task.abort != NULL)
     (void)c->task.abort(&c->task, AR_CAUSE_ABANDON);
-  ar_place_leave(&c->place);
   ar_list_remove(&c->task.job.ready);
-  if (ar_deadline_is_set(&c->task.due))
-    ar_deadline_unset(c->task.sched, &c->task.due);
-  if (co != NULL) {
-    lua_settop(co, 0); /* what it returned, if it had just ended */
-    (void)lua_resetthread(co);
-    lua_settop(co, 0);
+  if (f != NULL) {
+    ar_place_leave(&f->place);
+    ar_deadline_unset(c->task.sched, &f->kit.due);
+    lua_settop(f->L, 0); /* what it returned, if it had just ended */
+    (void)lua_resetthread(f->L);
+    lua_settop(f->L, 0);
   }
   c->task.state = AR_TASK_RUNNING; /* it ends as if by a step */
   c->task.must_cancel = false;
   c->failed = true;
   ar_push_error(L, "RuntimeError", "the run was given up");
-  if (co != NULL)
-    put_thread(host, c);
   ar_settle(L, c, 1);
 }
 
@@ -368,7 +298,7 @@ ar_abort ar_abort_simply(ar_task *t, ar_cause cause) {
 
 ar_abort ar_abort_place(ar_task *t, ar_cause cause) {
   (void)cause;
-  ar_place_leave(&ar_coro_of(t)->place);
+  ar_place_leave(&ar_frame_of(t)->place);
   return AR_ABORTED;
 }
 
@@ -385,9 +315,29 @@ int ar_callk_all(lua_State *L, int nargs) {
 
 /* ---- the extra table ---------------------------------------------------- */
 
+/* [-0, +1] The table of the task at idx, new if need be. */
+static void push_extra(lua_State *L, ar_coro *c, int idx) {
+  if (lua_getiuservalue(L, idx, AR_UV_EXTRA) == LUA_TTABLE &&
+      c->extra == AR_EXTRA_TABLE)
+    return;
+  lua_createtable(L, 0, 2);
+  lua_insert(L, -2);
+  if (c->extra == AR_EXTRA_CONTEXT)
+    lua_setfield(L, -2, "context");
+  else
+    lua_pop(L, 1);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, idx, AR_UV_EXTRA);
+  c->extra = AR_EXTRA_TABLE;
+}
+
 int ar_coro_get_extra(lua_State *L, int idx, const char *field) {
-  if (lua_getiuservalue(L, idx, AR_UV_EXTRA) != LUA_TTABLE)
+  const ar_coro *c = lua_touserdata(L, idx);
+  if (c->extra != AR_EXTRA_TABLE) {
+    lua_pushnil(L);
     return LUA_TNIL;
+  }
+  lua_getiuservalue(L, idx, AR_UV_EXTRA);
   lua_getfield(L, -1, field);
   lua_remove(L, -2);
   return lua_type(L, -1);
@@ -395,13 +345,26 @@ int ar_coro_get_extra(lua_State *L, int idx, const char *field) {
 
 void ar_coro_set_extra(lua_State *L, int idx, const char *field) {
   idx = lua_absindex(L, idx);
-  if (lua_getiuservalue(L, idx, AR_UV_EXTRA) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_createtable(L, 0, 2);
-    lua_pushvalue(L, -1);
-    lua_setiuservalue(L, idx, AR_UV_EXTRA);
-  }
+  push_extra(L, lua_touserdata(L, idx), idx);
   lua_insert(L, -2);
   lua_setfield(L, -2, field);
   lua_pop(L, 1);
+}
+
+void ar_coro_get_context(lua_State *L, int idx) {
+  const ar_coro *c = lua_touserdata(L, idx);
+  if (c->extra == AR_EXTRA_CONTEXT)
+    lua_getiuservalue(L, idx, AR_UV_EXTRA);
+  else
+    (void)ar_coro_get_extra(L, idx, "context");
+}
+
+void ar_coro_set_context(lua_State *L, int idx) {
+  ar_coro *c = lua_touserdata(L, idx);
+  if (c->extra == AR_EXTRA_TABLE) {
+    ar_coro_set_extra(L, idx, "context");
+    return;
+  }
+  c->extra = lua_isnil(L, -1) ? AR_EXTRA_NONE : AR_EXTRA_CONTEXT;
+  lua_setiuservalue(L, idx, AR_UV_EXTRA);
 }

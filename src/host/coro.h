@@ -7,14 +7,17 @@
  *   AR_UV_ARGS     the argument, or a table of arguments, until the first step
  *   AR_UV_OUTCOME  the same place: in the end one result, a table of results,
  *                  or the error
- *   AR_UV_EXTRA    nil, or a table of what few tasks have (name, face, ...)
- *   AR_UV_CONTEXT  its context's variables, or a box of them
+ *   AR_UV_EXTRA    nil, or a table of what few tasks have (name, face, ...),
+ *                  or just its context
  *   AR_UV_SPAWNER  the function that spawned it
  *
- * It is anchored in the host's table of tasks from spawn until its end: a
- * task that could be collected while it is parked would be a lost
- * cancellation. Its coroutine comes from a pool when it first runs, and
- * goes back at its end.
+ * Its context is its context's variables, or a box of them; where a task has
+ * nothing else that is extra, the context stands in the table's place.
+ *
+ * It is anchored from spawn until its end: a task that could be collected
+ * while it is parked would be a lost cancellation. Its coroutine comes with a
+ * frame, when it first runs, and goes back with it at its end. 100,000 tasks
+ * may wait for their first step: what is here is here for each of them.
  *
  * Suspending: whoever waits calls ar_coro_check (may this task be suspended
  * here?), arranges what will wake it, parks the task, and returns
@@ -26,16 +29,15 @@
 #ifndef ar_coro_h
 #define ar_coro_h
 
+#include "host/frame.h"
 #include "host/host.h"
-#include "sched/lot.h"
 
 #define AR_UV_BODY 1
 #define AR_UV_ARGS 2
 #define AR_UV_OUTCOME AR_UV_ARGS
 #define AR_UV_EXTRA 3
-#define AR_UV_CONTEXT 4
-#define AR_UV_SPAWNER 5
-#define AR_UV_COUNT 5
+#define AR_UV_SPAWNER 4
+#define AR_UV_COUNT 4
 
 typedef enum {
   AR_OUTCOME_PENDING,
@@ -44,28 +46,28 @@ typedef enum {
   AR_OUTCOME_CANCELLED
 } ar_outcome;
 
+/* What stands in AR_UV_EXTRA. */
+typedef enum {
+  AR_EXTRA_NONE,
+  AR_EXTRA_CONTEXT,
+  AR_EXTRA_TABLE
+} ar_extra;
+
 struct ar_coro {
-  ar_task task; /* first */
-  ar_host *host;
-  lua_State *L;     /* borrowed (anchored by slot); NULL: has none now */
-  lua_State *inner; /* borrowed: the coroutine it waits in (in dumps) */
-  struct ar_lgroup *groups; /* borrowed: innermost open group it hosts */
-  int thread;               /* slot of L in the host's table of coroutines */
-  int anchor;             /* slot in the host's table of tasks; 0: not there */
-  int nargs;              /* how many arguments AR_UV_ARGS holds */
-  int nresults;           /* how many results AR_UV_OUTCOME holds */
-  int spawn_line;         /* where in AR_UV_SPAWNER; 0: unknown */
-  unsigned cancel_points; /* passed so far */
+  ar_task task;   /* first */
+  int anchor;     /* of the userdata; LUA_NOREF: not (any more) anchored */
+  int n_values;   /* arguments in AR_UV_ARGS, then results in AR_UV_OUTCOME */
+  int spawn_line; /* where in AR_UV_SPAWNER; 0: unknown */
+  unsigned cancel_points;   /* passed so far */
   unsigned schedule_points; /* passed so far */
-  ar_outcome outcome;
-  bool failed;     /* its body ended by an error (set by the root) */
-  bool waiting;    /* parked by the task module's wait() */
-  bool guarded;    /* control-C is not raised in its code (trio) */
-  bool starting;   /* start() looks after its errors, not the group */
-  uint64_t parent; /* id of the task it counts as a child of; 0: none */
-  ar_place place;  /* where it stands in a lot */
-  ar_list held;    /* ar_held: what it took and has to give back */
-  ar_lot joiners;  /* tasks that await its end */
+  ar_outcome outcome : 8;
+  ar_extra extra : 8;
+  bool failed : 1;   /* its body ended by an error (set by the root) */
+  bool waiting : 1;  /* parked by the task module's wait() */
+  bool guarded : 1;  /* control-C is not raised in its code (trio) */
+  bool starting : 1; /* start() looks after its errors, not the group */
+  bool watched : 1;  /* functions wait for its end: its extra "on_done" */
+  uint64_t parent;   /* id of the task it counts as a child of; 0: none */
 };
 
 /* Something a task holds: a lock. */
@@ -75,12 +77,6 @@ struct ar_held {
   /* Its task, the userdata of which is at `self`, has ended: after this it
    * holds it no more. */
   void (*orphaned)(lua_State *L, ar_held *held, int self);
-};
-
-/* A coroutine in the pool, waiting for another task. */
-struct ar_thread {
-  lua_State *L;
-  int slot;
 };
 
 /* [-0, +1] A new task of the run: the function at `fn` with nargs values
@@ -121,8 +117,26 @@ ar_coro *ar_coro_resumed(lua_State *L);
 /* [-0, +1] The error of a cancellation with this cause. */
 void ar_coro_push_cancellation(lua_State *L, ar_coro *c, ar_cause cause);
 
-/* [-0, +1] The userdata of a task that is not yet collected. */
-void ar_coro_push(lua_State *L, ar_coro *c);
+/* [-0, +1] The userdata of a task that is anchored. */
+static inline void ar_coro_push(lua_State *L, const ar_coro *c) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->anchor);
+}
+
+/* [-0, +0] It runs, or is about to be awaited or cancelled by itself: its
+ * frame. May raise for lack of memory; the task has not ended. */
+ar_frame *ar_coro_frame(lua_State *L, ar_coro *c);
+
+/* Its coroutine; NULL when it has none now. */
+static inline lua_State *ar_coro_thread(const ar_coro *c) {
+  const ar_frame *f = ar_frame_of(&c->task);
+  return f != NULL ? f->L : NULL;
+}
+
+/* [-0, +1] The context of the task at idx, or nil. */
+void ar_coro_get_context(lua_State *L, int idx);
+
+/* [-1, +0] */
+void ar_coro_set_context(lua_State *L, int idx);
 
 /* [-0, +1] Field of the extra table, or nil. */
 int ar_coro_get_extra(lua_State *L, int idx, const char *field);

@@ -28,12 +28,14 @@ void ar_dump_push_name(lua_State *L, int idx) {
 }
 
 void ar_dump_push_where(lua_State *L, ar_coro *c) {
-  lua_State *co = c->inner != NULL ? c->inner : c->L;
+  const ar_frame *f = ar_frame_of(&c->task);
+  lua_State *co;
   lua_Debug ar;
-  if (co == NULL || c->task.state != AR_TASK_PARKED) {
+  if (f == NULL || c->task.state != AR_TASK_PARKED) {
     lua_pushnil(L);
     return;
   }
+  co = f->inner != NULL ? f->inner : f->L;
   for (int level = 0; lua_getstack(co, level, &ar); level++) {
     lua_getinfo(co, "Sl", &ar);
     if (ar.currentline > 0 && ar.source[0] != '\0' &&
@@ -67,8 +69,9 @@ void ar_lrun_note_task(lua_State *L, ar_coro *c, int self, int idx) {
 /* [-0, +1] What a task in a lot waits for, if that can show itself (a lock
  * says who has it): the object stands first on the stack of who waits. */
 static void push_waited(lua_State *L, ar_coro *c) {
-  lua_State *in = c->inner;
-  if (c->place.lot != NULL && in != NULL && lua_checkstack(in, 2) &&
+  const ar_frame *f = ar_frame_of(&c->task);
+  lua_State *in = f != NULL ? f->inner : NULL;
+  if (in != NULL && f->place.lot != NULL && lua_checkstack(in, 2) &&
       lua_isuserdata(in, 1)) {
     if (luaL_getmetafield(in, 1, "__tostring") != LUA_TNIL) {
       lua_pop(in, 1);
@@ -99,7 +102,7 @@ void ar_dump_push_deadlock(lua_State *L, ar_lrun *run) {
     }
     lua_setfield(L, -3, "object");
     lua_pop(L, 1);
-    lua_pushstring(L, c->task.wait.kind);
+    lua_pushstring(L, c->task.kit->wait.kind);
     lua_setfield(L, -2, "waits_for");
     ar_dump_push_where(L, c);
     lua_setfield(L, -2, "where");

@@ -7,7 +7,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "host/anchor.h"
 #include "host/baselib.h"
 #include "host/cancelled.h"
 #include "host/coro.h"
@@ -47,10 +47,7 @@ static void set_lazy_global(lua_State *L, const char *name,
 
 static int host_gc(lua_State *L) {
   ar_host *host = lua_touserdata(L, 1);
-  ar_mem_free(host->pool, host->pool_capacity * sizeof *host->pool);
-  host->pool = NULL;
-  host->n_pool = 0;
-  host->pool_capacity = 0;
+  ar_anchors_free(host);
   return 0;
 }
 
@@ -80,8 +77,6 @@ void ar_host_open(lua_State *L, const char *backend) {
   (void)luaL_ref(L, LUA_REGISTRYINDEX);
   *(ar_host **)lua_getextraspace(host->L) = host;
   *(ar_host **)lua_getextraspace(L) = host;
-  lua_newtable(L);
-  host->tasks = luaL_ref(L, LUA_REGISTRYINDEX);
   new_table(L, ar_key_cancelled);
   new_table(L, ar_key_globals);
   ar_embed_open(L);

@@ -22,6 +22,7 @@ typedef struct ar_host ar_host;
 typedef struct ar_lrun ar_lrun;
 typedef struct ar_hop ar_hop;
 typedef struct ar_coro ar_coro;
+typedef struct ar_frame ar_frame;
 
 #define AR_CORO_ROOT 1u
 #define AR_CORO_AWAITING 2u
@@ -66,6 +67,14 @@ typedef enum {
   AR_CLASS_COUNT
 } ar_class;
 
+/* Places in the registry, see anchor.h. */
+typedef struct {
+  int *spare; /* owned: those that hold nothing */
+  size_t n_spare;
+  size_t n_made;
+  size_t capacity; /* of `spare`: as many as were made, at least */
+} ar_anchors;
+
 struct ar_host {
   lua_State *L;            /* the main thread */
   ar_lrun *run;            /* borrowed: innermost run; NULL outside */
@@ -84,11 +93,10 @@ struct ar_host {
   int class_refs[AR_CLASS_COUNT];      /* refs: the metatables */
   const void *cancelled[2]; /* lua_topointer of the two classes of errors that
                              * scopes make; NULL: none was made yet */
-  int tasks;                /* ref: table of live tasks, by slot */
-  int threads;              /* ref: table of coroutines, by slot */
-  struct ar_thread *pool;   /* owned: coroutines to be used again */
-  size_t n_pool;
-  size_t pool_capacity;
+  ar_anchors anchors;
+  ar_frame *idle; /* borrowed (anchored): frames to be used again */
+  size_t n_idle;  /* of these */
+  size_t n_tasks; /* that are anchored: they have not ended */
 };
 
 /* Tables in the registry, each under the address of its name. */

@@ -107,7 +107,7 @@ void ar_lrun_refuse_nested(lua_State *L) {
      * nothing in it that would stand still. */
     ar_sched *s = &run->run.sched;
     if (s->main != NULL && s->current == s->main && s->n_living == 1 &&
-        s->main->scope == &s->main->own)
+        s->main->scope == &s->main->kit->own)
       return;
   }
   ar_raise(L, "RuntimeError", "already running %s in this thread",
@@ -250,7 +250,7 @@ int ar_lrun_results(lua_State *L, int self) {
     pick_error(L, run, c);
     ar_rethrow(L);
   }
-  n = c->nresults;
+  n = c->n_values;
   if (n <= 1)
     return n;
   luaL_checkstack(L, n, "too many results");
@@ -266,7 +266,7 @@ static int drive_main(lua_State *L) {
   ar_coro *c = ar_coro_new(L, run, 2, 3, nargs);
   run->L = L;
   lua_getiuservalue(L, 1, AR_RUN_CONTEXT);
-  lua_setiuservalue(L, -2, AR_UV_CONTEXT);
+  ar_coro_set_context(L, -2);
   if (lua_getiuservalue(L, 1, AR_RUN_NAME) != LUA_TNIL)
     ar_coro_set_extra(L, -2, "name");
   else

@@ -12,12 +12,14 @@
 #include "host/raise.h"
 #include "host/traceback.h"
 
+const char ar_magic_group[] = "group";
+
 void ar_lgroup_open(lua_State *L, ar_lgroup *g, int idx) {
   ar_coro *host = ar_coro_of(g->group.host);
   lua_pushvalue(L, idx);
   lua_rawsetp(L, LUA_REGISTRYINDEX, g);
-  g->outer = host->groups;
-  host->groups = g;
+  g->outer = ar_frame_of(&host->task)->groups;
+  ar_frame_of(&host->task)->groups = g;
 }
 
 static void unanchor_group(lua_State *L, ar_lgroup *g) {
@@ -26,7 +28,7 @@ static void unanchor_group(lua_State *L, ar_lgroup *g) {
 }
 
 void ar_lgroup_close(lua_State *L, ar_lgroup *g) {
-  ar_lgroup **at = &ar_coro_of(g->group.host)->groups;
+  ar_lgroup **at = &ar_frame_of(g->group.host)->groups;
   while (*at != NULL && *at != g)
     at = &(*at)->outer;
   if (*at == g)
@@ -39,8 +41,7 @@ void ar_lgroup_close(lua_State *L, ar_lgroup *g) {
 static void abandon_group(lua_State *L, ar_lgroup *g) {
   ar_list *children = &g->group.children;
   ar_link *link = ar_list_first(children);
-  ar_coro *host = ar_coro_of(g->group.host);
-  ar_lgroup **at = &host->groups;
+  ar_lgroup **at = &ar_frame_of(g->group.host)->groups;
   while (*at != g)
     at = &(*at)->outer;
   *at = g->outer;
@@ -49,7 +50,7 @@ static void abandon_group(lua_State *L, ar_lgroup *g) {
   g->group.host = NULL;
   for (; link != NULL; link = ar_list_next(children, link)) {
     ar_task *child = ar_container_of(link, ar_task, in_group);
-    ar_scope_cancel(&child->own, AR_SOURCE_UNKNOWN);
+    ar_task_doom(child, AR_SOURCE_UNKNOWN);
   }
   if (ar_list_is_empty(children))
     unanchor_group(L, g);
@@ -57,9 +58,9 @@ static void abandon_group(lua_State *L, ar_lgroup *g) {
 
 /* The task ends with groups open: somebody took their bodies away in a
  * coroutine that was never finished. */
-static void abandon_groups(lua_State *L, ar_coro *c) {
-  while (c->groups != NULL)
-    abandon_group(L, c->groups);
+static void abandon_groups(lua_State *L, ar_frame *f) {
+  while (f->groups != NULL)
+    abandon_group(L, f->groups);
 }
 
 void ar_coro_closed(lua_State *L, const lua_State *co) {
@@ -68,12 +69,12 @@ void ar_coro_closed(lua_State *L, const lua_State *co) {
   ar_lgroup *g, *next;
   if (t == NULL)
     return;
-  for (g = ar_coro_of(t)->groups; g != NULL; g = next) {
+  for (g = ar_frame_of(t)->groups; g != NULL; g = next) {
     next = g->outer;
     if (g->group.scope.within == co)
       abandon_group(L, g);
   }
-  for (s = t->scope; s != &t->own; s = outer) {
+  for (s = t->scope; s != &t->kit->own; s = outer) {
     outer = s->parent;
     if (s->within == co)
       ar_scope_exit(s);
@@ -154,7 +155,7 @@ void ar_lgroup_interrupt(lua_State *L, ar_lgroup *g) {
 
 /* [-nres, +0] The outcome into the userdata, which is at `self`. */
 static void keep_outcome(lua_State *L, ar_coro *c, int self, int nres) {
-  c->nresults = nres;
+  c->n_values = nres;
   if (nres > 1) {
     lua_createtable(L, nres, 0);
     lua_insert(L, -(nres + 1));
@@ -166,21 +167,21 @@ static void keep_outcome(lua_State *L, ar_coro *c, int self, int nres) {
 }
 
 /* What it has not given back breaks. */
-static void orphan_held(lua_State *L, ar_coro *c, int self) {
+static void orphan_held(lua_State *L, ar_frame *f, int self) {
   ar_link *link;
-  while ((link = ar_list_pop(&c->held)) != NULL) {
+  while ((link = ar_list_pop(&f->held)) != NULL) {
     ar_held *held = ar_container_of(link, ar_held, link);
     held->orphaned(L, held, self);
   }
 }
 
 /* Functions that asked to be called at the end of the task. */
-static void call_watchers(lua_State *L, ar_lrun *run, int self) {
+static void call_watchers(lua_State *L, ar_lrun *run, ar_coro *c, int self) {
   lua_Integer n;
-  if (ar_coro_get_extra(L, self, "on_done") != LUA_TTABLE) {
-    lua_pop(L, 1);
+  if (AR_LIKELY(!c->watched))
     return;
-  }
+  c->watched = false;
+  (void)ar_coro_get_extra(L, self, "on_done");
   n = (lua_Integer)lua_rawlen(L, -1);
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, -1, i);
@@ -243,7 +244,7 @@ static void judge(lua_State *L, ar_lrun *run, ar_coro *c, int kind) {
 
 /* The task ends with groups open, which is an error of its own. */
 static void lose_groups(lua_State *L, ar_coro *c, int self) {
-  abandon_groups(L, c);
+  abandon_groups(L, ar_frame_of(&c->task));
   if (c->failed)
     return;
   lua_settop(L, self);
@@ -253,47 +254,100 @@ static void lose_groups(lua_State *L, ar_coro *c, int self) {
   c->failed = true;
 }
 
+/* Its own scope is left, if it ever had one. As ar_leave_filter. */
+static bool leave_own(lua_State *L, ar_task *t, ar_frame *f, bool failed) {
+  return f != NULL ? ar_leave_filter(L, &f->kit.own, t, failed) : failed;
+}
+
+/* [-nres, +0 or 2] The outcome: kept, and what goes on of a failure judged.
+ * stack: task, results or error; then: task, [error, what goes on of it] */
+static bool take_outcome(lua_State *L, ar_coro *c, int self, int nres,
+                         int *kind) {
+  ar_frame *f = ar_frame_of(&c->task);
+  bool goes_on;
+  if (AR_LIKELY(!c->failed)) {
+    (void)leave_own(L, &c->task, f, false);
+    c->outcome = AR_OUTCOME_RETURNED;
+    keep_outcome(L, c, self, nres);
+    return false;
+  }
+  lua_pushvalue(L, -1);
+  goes_on = leave_own(L, &c->task, f, true);
+  if (goes_on)
+    *kind = ar_error_kind(L, -1);
+  c->outcome = (ar_error_kind(L, self + 1) & AR_KIND_CANCELLED) != 0
+                   ? AR_OUTCOME_CANCELLED
+                   : AR_OUTCOME_FAILED;
+  if (!goes_on)
+    lua_pushnil(L);
+  lua_pushvalue(L, self + 1);
+  keep_outcome(L, c, self, 1);
+  return goes_on;
+}
+
+/* The task is DONE: what was its frame's business. */
+static void empty_frame(lua_State *L, ar_frame *f, int self) {
+  ar_cancelled_forget(L, &f->kit.own);
+  /* Who awaits the task is woken before the group is cancelled: the host
+   * that awaits a failing child sees its failure first. */
+  (void)ar_lot_unpark(&f->joiners, SIZE_MAX, 0);
+  orphan_held(L, f, self);
+}
+
+/* Most tasks just return, hold nothing and are watched by nobody. */
+static bool ends_quietly(const ar_coro *c, const ar_frame *f, int nres) {
+  return nres == 0 && !c->failed && !c->watched && f != NULL &&
+         f->groups == NULL && !f->kit.own.told && ar_list_is_empty(&f->held);
+}
+
+/* The task is DONE: its group hears of it, and it is let go of. */
+static void let_go(lua_State *L, ar_coro *c, ar_frame *f, ar_group *group) {
+  if (group != NULL) {
+    ar_group_child_done(group, &c->task);
+    if (group->state == AR_GROUP_CLOSED && ar_list_is_empty(&group->children))
+      unanchor_group(L, ar_lgroup_of(group));
+  }
+  if (AR_LIKELY(f != NULL))
+    ar_frame_put(L, ar_host_of(L), f);
+  ar_coro_unanchor(L, c); /* c may be gone */
+}
+
+static void settle_quietly(lua_State *L, ar_coro *c, ar_frame *f) {
+  ar_group *group = c->task.group;
+  (void)ar_leave_filter(L, &f->kit.own, &c->task, false);
+  c->outcome = AR_OUTCOME_RETURNED;
+  c->n_values = 0;
+  ar_task_finish(&c->task);
+  c->task.sched->current = NULL;
+  (void)ar_lot_unpark(&f->joiners, SIZE_MAX, 0);
+  let_go(L, c, f, group);
+}
+
 void ar_settle(lua_State *L, ar_coro *c, int nres) {
   ar_task *t = &c->task;
-  ar_lrun *run = (ar_lrun *)ar_container_of(t->sched, ar_run, sched);
+  ar_lrun *run = ar_lrun_of(c);
+  ar_frame *f = ar_frame_of(t);
   ar_group *group = t->group;
   bool goes_on;
   int kind = 0, self;
+  if (AR_LIKELY(ends_quietly(c, f, nres))) {
+    settle_quietly(L, c, f);
+    return;
+  }
   t->sched->current = NULL;
   luaL_checkstack(L, 16, NULL);
   ar_coro_push(L, c);
   lua_insert(L, -(nres + 1));
   self = lua_gettop(L) - nres;
-  if (AR_UNLIKELY(c->groups != NULL))
+  if (AR_UNLIKELY(f != NULL && f->groups != NULL))
     lose_groups(L, c, self);
-  /* stack: task, results or error */
-  if (c->failed)
-    lua_pushvalue(L, -1);
-  goes_on = ar_leave_filter(L, &t->own, t, c->failed);
-  if (!c->failed) {
-    c->outcome = AR_OUTCOME_RETURNED;
-    keep_outcome(L, c, self, nres);
-  } else {
-    if (goes_on && lua_gettop(L) > self + 1)
-      kind = ar_error_kind(L, -1);
-    c->outcome = (ar_error_kind(L, self + 1) & AR_KIND_CANCELLED) != 0
-                     ? AR_OUTCOME_CANCELLED
-                     : AR_OUTCOME_FAILED;
-    if (!goes_on)
-      lua_pushnil(L);
-    lua_pushvalue(L, self + 1);
-    keep_outcome(L, c, self, 1);
-  }
-  /* stack: task, [error, what goes on of it] */
+  goes_on = take_outcome(L, c, self, nres, &kind);
   t->sched->current = t; /* as instruments see it */
   ar_task_finish(t);
   t->sched->current = NULL;
-  ar_cancelled_forget(L, &t->own);
-  /* Who awaits the task is woken before the group is cancelled: the host
-   * that awaits a failing child sees its failure first. */
-  ar_lot_unpark(&c->joiners, SIZE_MAX, 0);
-  orphan_held(L, c, self);
-  call_watchers(L, run, self);
+  if (AR_LIKELY(f != NULL))
+    empty_frame(L, f, self);
+  call_watchers(L, run, c, self);
   if (goes_on) {
     if (c->outcome == AR_OUTCOME_FAILED)
       ar_lrun_note_task(L, c, self, -1);
@@ -302,11 +356,6 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
       tell_group(L, c, ar_lgroup_of(group), kind);
   }
   lua_settop(L, self);
-  if (group != NULL) {
-    ar_group_child_done(group, t);
-    if (group->state == AR_GROUP_CLOSED && ar_list_is_empty(&group->children))
-      unanchor_group(L, ar_lgroup_of(group));
-  }
-  ar_coro_unanchor(L, c);
+  let_go(L, c, f, group);
   lua_settop(L, self - 1);
 }

@@ -12,7 +12,8 @@ typedef struct ar_lgroup ar_lgroup;
 
 /* A group as Lua knows it: a userdata, which its body's call holds. */
 struct ar_lgroup {
-  ar_group group; /* first */
+  ar_group group;    /* first */
+  const char *magic; /* ar_magic_group */
   ar_host *host;
   ar_lgroup *outer; /* borrowed: the host's next open group outwards */
   int errors;       /* ref: list of errors; LUA_NOREF while there are none */
@@ -22,6 +23,18 @@ struct ar_lgroup {
   bool strict;      /* one error makes a group, too */
   bool breaks;      /* a cancellation may (still) end the join's wait */
 };
+
+extern const char ar_magic_group[];
+
+/* The group at idx, else NULL. A userdata of this size with this address in
+ * this place is one: the test that is quick. */
+static inline ar_lgroup *ar_lgroup_test(lua_State *L, int idx) {
+  ar_lgroup *g = lua_touserdata(L, idx);
+  if (AR_LIKELY(g != NULL && lua_rawlen(L, idx) == sizeof *g &&
+                g->magic == ar_magic_group))
+    return g;
+  return NULL;
+}
 
 static inline ar_lgroup *ar_lgroup_of(ar_group *g) {
   return ar_container_of(g, ar_lgroup, group);

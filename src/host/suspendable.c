@@ -114,18 +114,19 @@ ar_coro *ar_coro_current(lua_State *L) {
 
 ar_coro *ar_coro_check(lua_State *L) {
   ar_coro *c = ar_coro_current(L);
-  ar_hop *hop = c->host->hop;
+  ar_frame *f = ar_frame_of(&c->task);
+  ar_hop *hop = ar_host_of(L)->hop;
   if (AR_UNLIKELY(!lua_isyieldable(L)))
     refuse(L, L);
-  c->inner = L;
-  if (AR_LIKELY(hop != NULL && hop->L == c->L && L == c->L))
+  f->inner = L;
+  if (AR_LIKELY(hop != NULL && hop->L == f->L && L == f->L))
     return c;
   /* Between the task and here are coroutines of the script: each of them
    * must be one that this host resumes, and able to yield. */
   if (hop == NULL || hop->L != L)
     ar_raise(L, "RuntimeError",
              "cannot await in a coroutine that C code has resumed");
-  while (hop->L != c->L) {
+  while (hop->L != f->L) {
     hop = hop->up;
     if (hop == NULL)
       ar_raise(L, "RuntimeError", "cannot await outside the running task");

@@ -42,23 +42,29 @@ static void check_state(census *n, const ar_task *t) {
   AR_ASSERT(t->state != AR_TASK_RUNNING); /* no step is on the stack now */
   AR_ASSERT(t->state != AR_TASK_DONE);    /* or it would be in no list */
   AR_ASSERT(linked == (t->state != AR_TASK_PARKED));
+  AR_ASSERT(t->kit != NULL || t->state == AR_TASK_NEW);
   if (t->state == AR_TASK_PARKED) {
-    AR_ASSERT(t->wait.kind != NULL);
+    AR_ASSERT(t->kit->wait.kind != NULL);
     return;
   }
   AR_ASSERT(t->abort == NULL);
-  AR_ASSERT(!ar_deadline_is_set(&t->due));
+  AR_ASSERT(t->kit == NULL || !ar_deadline_is_set(&t->kit->due));
   AR_ASSERT(!t->patient);
   n->queued++;
 }
 
 /* From its innermost scope upwards there are only scopes of its own, down to
- * the one it was born with. */
+ * the one in its kit. */
 static void check_scopes_of(const ar_task *t) {
   const ar_scope *s = t->scope;
   AR_ASSERT(t->scope != NULL && ar_link_is_linked(&t->in_scope));
-  AR_ASSERT(t->own.entered && t->own.host == t);
-  for (; s != &t->own; s = s->parent) {
+  if (t->kit == NULL) {
+    AR_ASSERT(s->host != t);
+    return;
+  }
+  AR_ASSERT(t->kit->task == t);
+  AR_ASSERT(t->kit->own.entered && t->kit->own.host == t);
+  for (; s != &t->kit->own; s = s->parent) {
     AR_ASSERT(s != NULL && s->host == t);
     AR_ASSERT(s->entered);
   }
@@ -91,11 +97,12 @@ static void check_group(const ar_group *g) {
 
 static void check_membership(const ar_task *t) {
   const ar_group *g = t->group;
+  const ar_scope *above = t->kit != NULL ? t->kit->own.parent : t->scope;
   AR_ASSERT((g != NULL) == ar_link_is_linked(&t->in_group));
   if (g == NULL)
     return;
   /* A host that died left the scope, and its children with it moved up. */
-  AR_ASSERT(!g->scope.entered || t->own.parent == &g->scope);
+  AR_ASSERT(!g->scope.entered || above == &g->scope);
   if (ar_list_first(&g->children) == &t->in_group)
     check_group(g);
 }

@@ -81,8 +81,8 @@ size_t ar_lot_repark(ar_lot *lot, ar_lot *to, size_t n) {
   while (moved < n && (p = ar_lot_take(lot)) != NULL) {
     stand_in(to, p);
     p->moved = true;
-    p->task->wait.kind = to->kind;
-    p->task->wait.object = to;
+    p->task->kit->wait.kind = to->kind;
+    p->task->kit->wait.object = to;
     moved++;
   }
   return moved;

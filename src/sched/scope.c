@@ -91,7 +91,7 @@ static void update(ar_scope *top) {
       deliver_to_tasks(s);
 }
 
-static void set_innermost(ar_task *t, ar_scope *s) {
+void ar_scope_take(ar_scope *s, ar_task *t) {
   ar_list_remove(&t->in_scope);
   ar_list_push(&s->tasks, &t->in_scope);
   t->scope = s;
@@ -111,7 +111,7 @@ ar_err ar_scope_enter(ar_scope *s, ar_task *host) {
     }
   }
   ar_scope_attach(s, host->scope, host);
-  set_innermost(host, s);
+  ar_scope_take(s, host);
   return 0;
 }
 
@@ -137,7 +137,7 @@ void ar_scope_exit(ar_scope *s) {
     update(child);
   }
   while ((link = ar_list_first(&s->tasks)) != NULL)
-    set_innermost(ar_container_of(link, ar_task, in_scope), parent);
+    ar_scope_take(parent, ar_container_of(link, ar_task, in_scope));
   s->entered = false;
   s->host = NULL;
   s->parent = NULL; /* may be gone before s is */

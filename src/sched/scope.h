@@ -69,6 +69,9 @@ AR_MUST_CHECK ar_err ar_scope_enter(ar_scope *s, struct ar_task *host);
  * of a group's child, which lives and ends with its task. */
 void ar_scope_attach(ar_scope *s, ar_scope *parent, struct ar_task *host);
 
+/* It becomes the innermost scope of this task. */
+void ar_scope_take(ar_scope *s, struct ar_task *t);
+
 /* The host leaves. Tasks and scopes still below move up to the parent. */
 void ar_scope_exit(ar_scope *s);
 

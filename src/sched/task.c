@@ -11,8 +11,7 @@
 
 /* A sleep is over. */
 static void on_due(ar_deadline *due) {
-  ar_task *t = ar_container_of(due, ar_task, due);
-  ar_task_wake(t, 0);
+  ar_task_wake(ar_container_of(due, ar_kit, due)->task, 0);
 }
 
 void ar_task_init(ar_task *t, ar_sched *sched, void (*step)(ar_job *)) {
@@ -20,6 +19,7 @@ void ar_task_init(ar_task *t, ar_sched *sched, void (*step)(ar_job *)) {
   t->job.step = step;
   t->job.id = sched->next_id++;
   t->sched = sched;
+  t->kit = NULL;
   t->state = AR_TASK_NEW;
   t->woken = 0;
   t->cause = AR_CAUSE_NONE;
@@ -29,31 +29,50 @@ void ar_task_init(ar_task *t, ar_sched *sched, void (*step)(ar_job *)) {
   t->patient = false;
   t->must_cancel = false;
   t->interrupted = false;
+  t->doomed = false;
   t->cancelling = 0;
   t->abort = NULL;
-  t->wait.kind = NULL;
-  t->wait.object = NULL;
-  t->wait.since = 0;
   t->scope = NULL;
   ar_link_init(&t->in_scope);
   ar_link_init(&t->in_living);
   t->group = NULL;
   ar_link_init(&t->in_group);
-  ar_deadline_init(&t->due, on_due);
-  ar_scope_init(&t->own);
 }
 
 void ar_task_spawn(ar_task *t, ar_scope *scope) {
   ar_sched *s = t->sched;
   AR_ASSERT(t->state == AR_TASK_NEW);
-  ar_scope_attach(&t->own, scope, t);
-  t->scope = &t->own;
-  ar_list_push(&t->own.tasks, &t->in_scope);
+  t->scope = scope;
+  ar_list_push(&scope->tasks, &t->in_scope);
   ar_list_push(&s->living, &t->in_living);
   s->n_living++;
   ar_sched_queue(s, &t->job);
   AR_INSTRUMENT(s, task_spawned, t, 0);
   AR_INSTRUMENT(s, task_scheduled, t, 0);
+}
+
+void ar_task_equip(ar_task *t, ar_kit *kit) {
+  AR_ASSERT(t->kit == NULL && t->state != AR_TASK_DONE);
+  t->kit = kit;
+  kit->task = t;
+  ar_deadline_init(&kit->due, on_due);
+  kit->wait.kind = NULL;
+  kit->wait.object = NULL;
+  kit->wait.since = 0;
+  ar_scope_init(&kit->own);
+  if (t->doomed) {
+    kit->own.cancelled = true;
+    kit->own.source = AR_SOURCE_UNKNOWN;
+  }
+  ar_scope_attach(&kit->own, t->scope, t);
+  ar_scope_take(&kit->own, t);
+}
+
+void ar_task_doom(ar_task *t, ar_source source) {
+  if (t->kit != NULL)
+    ar_scope_cancel(&t->kit->own, source);
+  else
+    t->doomed = true;
 }
 
 ar_cause ar_task_begin(ar_task *t) {
@@ -95,17 +114,17 @@ void ar_task_park(ar_task *t, const char *kind, const void *object,
   t->cause = AR_CAUSE_NONE;
   t->asked = 0;
   t->abort = abort;
-  t->wait.kind = kind;
-  t->wait.object = object;
-  t->wait.since = t->sched->seen;
+  t->kit->wait.kind = kind;
+  t->kit->wait.object = object;
+  t->kit->wait.since = t->sched->seen;
   if (AR_UNLIKELY(t->scope->effective || t->must_cancel || t->interrupted))
     ar_task_deliver(t);
 }
 
 void ar_task_wake(ar_task *t, ar_err err) {
   AR_ASSERT(t->state == AR_TASK_PARKED);
-  if (ar_deadline_is_set(&t->due))
-    ar_deadline_unset(t->sched, &t->due);
+  if (ar_deadline_is_set(&t->kit->due))
+    ar_deadline_unset(t->sched, &t->kit->due);
   if (t->patient) {
     t->patient = false;
     t->sched->n_patient--;
@@ -203,15 +222,23 @@ void ar_task_interrupt(ar_task *t) {
 
 void ar_task_finish(ar_task *t) {
   ar_sched *s = t->sched;
+  ar_kit *kit = t->kit;
   AR_ASSERT(t->state == AR_TASK_RUNNING);
   t->state = AR_TASK_DONE;
-  /* Scopes that a dead coroutine left open go with it. */
-  while (t->scope != &t->own) {
-    ar_scope *open = t->scope;
-    ar_scope_exit(open);
+  if (kit != NULL) {
+    /* Scopes that a dead coroutine left open go with it. */
+    while (t->scope != &kit->own) {
+      ar_scope *open = t->scope;
+      ar_scope_exit(open);
+    }
+    ar_list_remove(&t->in_scope);
+    ar_scope_exit(&kit->own);
+    kit->task = NULL;
+    t->kit = NULL;
+  } else {
+    ar_list_remove(&t->in_scope);
   }
-  ar_list_remove(&t->in_scope);
-  ar_scope_exit(&t->own);
+  t->doomed = false;
   t->scope = NULL;
   ar_list_remove(&t->in_living);
   s->n_living--;
@@ -224,7 +251,10 @@ void ar_task_move(ar_task *t, ar_group *group) {
   t->group = group;
   group->n_children++;
   ar_list_push(&group->children, &t->in_group);
-  ar_scope_move(&t->own, &group->scope);
+  if (t->kit != NULL)
+    ar_scope_move(&t->kit->own, &group->scope);
+  else
+    ar_scope_take(&group->scope, t);
 }
 
 const char *ar_task_state_name(ar_task_state state) {

@@ -13,7 +13,7 @@
  *
  * Order of calls: ar_task_init, ar_task_spawn; then the scheduler calls
  * `step`, which begins with ar_task_begin and ends with exactly one of
- * yield, park and finish.
+ * yield, park and finish. Before its first step it is given a kit.
  *
  * Whoever parks a task brings the function that undoes the wait: `abort`.
  * It is asked when a cancellation wants in, once for each cause in a wait,
@@ -80,28 +80,38 @@ typedef struct {
   ar_time since;      /* the run's time, as last read */
 } ar_wait;
 
+/* What a task needs from its first step on, or once it is to be cancelled by
+ * itself: apart from it, so that 100,000 tasks which have not begun are
+ * small, and those which have ended leave theirs to the next. */
+typedef struct {
+  ar_task *task;   /* borrowed: whose it is; NULL: nobody's */
+  ar_scope own;    /* the task's own scope, below the one it was spawned in */
+  ar_deadline due; /* of a sleep */
+  ar_wait wait;
+} ar_kit;
+
 struct ar_task {
   ar_job job;             /* first: a task is a job */
   struct ar_sched *sched; /* borrowed (outlives the task) */
-  ar_task_state state;
-  ar_err woken;        /* how the last wait ended: 0 or an error */
-  ar_cause cause;      /* why, when woken is AR_ECANCELED */
-  unsigned char asked; /* causes whose abort was asked in this wait */
-  unsigned char deaf;  /* causes this wait does not hear: set before it */
-  bool system;         /* nobody's child; ends with the run (trio) */
-  bool patient;        /* waits on purpose: no deadlock while it does */
-  bool must_cancel;    /* native request not yet delivered */
-  bool interrupted;    /* control-C not yet delivered */
-  unsigned cancelling; /* native requests, less those taken back */
-  ar_abort_fn *abort;  /* of the current wait; NULL: cannot be undone */
-  ar_wait wait;
+  ar_kit *kit;            /* borrowed until the end; NULL: it is NEW or DONE */
+  ar_task_state state : 8;
+  ar_cause cause : 8;     /* of the wait's end, if woken is AR_ECANCELED */
+  unsigned char asked;    /* causes whose abort was asked in this wait */
+  unsigned char deaf;     /* causes this wait does not hear: set before it */
+  bool system : 1;        /* nobody's child; ends with the run (trio) */
+  bool patient : 1;       /* waits on purpose: no deadlock while it does */
+  bool must_cancel : 1;   /* native request not yet delivered */
+  bool interrupted : 1;   /* control-C not yet delivered */
+  bool doomed : 1;        /* its own scope, which it has not yet, is to be
+                            * cancelled */
+  ar_err woken;           /* how the last wait ended: 0 or an error */
+  unsigned cancelling;    /* native requests, less those taken back */
+  ar_abort_fn *abort;     /* of the current wait; NULL: cannot be undone */
   ar_scope *scope;        /* innermost scope; never NULL while not DONE */
   ar_link in_scope;       /* place in scope->tasks */
   ar_link in_living;      /* place in sched->living */
   struct ar_group *group; /* borrowed; NULL when no group owns it */
   ar_link in_group;       /* place in group->children */
-  ar_deadline due;        /* of a sleep */
-  ar_scope own;           /* scope of a group's child, below the group's */
 };
 
 /* Make it a task of `sched`, in no list yet. */
@@ -110,6 +120,19 @@ void ar_task_init(ar_task *t, struct ar_sched *sched,
 
 /* Queue it for its first step, under `scope`. */
 void ar_task_spawn(ar_task *t, ar_scope *scope);
+
+/* Give it what it needs to run, once, before it does anything in its first
+ * step: its own scope is then below the one it was spawned in. The kit is free
+ * again after its end. */
+void ar_task_equip(ar_task *t, ar_kit *kit);
+
+/* Cancel its own scope, whether it has one yet or will get it. */
+void ar_task_doom(ar_task *t, ar_source source);
+
+/* Was its own scope cancelled? False once it has ended. */
+static inline bool ar_task_is_doomed(const ar_task *t) {
+  return t->kit != NULL ? t->kit->own.cancelled : t->doomed;
+}
 
 /* A step begins: RUNNING. Returns the cancellation that must be raised
  * instead of going on, AR_CAUSE_NONE mostly. */
@@ -143,8 +166,8 @@ unsigned ar_task_uncancel(ar_task *t);
 /* Control-C for this task. */
 void ar_task_interrupt(ar_task *t);
 
-/* The task ended: DONE, out of every list. Its group hears of it by
- * ar_group_child_done, which the caller calls. */
+/* The task ended: DONE, out of every list, without its kit. Its group hears
+ * of it by ar_group_child_done, which the caller calls. */
 void ar_task_finish(ar_task *t);
 
 /* Move it (with its own scope and all below) to another group. */

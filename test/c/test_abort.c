@@ -63,7 +63,7 @@ TEST("a refusal of one cause leaves the next to be asked, in the same breath") {
   (void)ar_task_begin(&a.task);
   w.run.sched.current = NULL;
   CHECK(ar_task_request_cancel(&a.task));
-  ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+  ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
   ar_task_park(&a.task, "test", NULL, choosy_abort);
   a.step = 1;
   CHECK_EQ(n_heard, 2);
@@ -73,7 +73,7 @@ TEST("a refusal of one cause leaves the next to be asked, in the same breath") {
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   CHECK_EQ(a.cause, AR_CAUSE_SCOPE);
   CHECK_EQ(a.task.cancelling, 2);
-  CHECK_EQ(a.task.own.debt, 1);
+  CHECK_EQ(a.kit.own.debt, 1);
   world_close(&w);
 }
 
@@ -86,7 +86,7 @@ TEST("asyncio: a request that was handed on is handed on again when repeated") {
   CHECK(ar_task_request_cancel(&a.task));
   CHECK_EQ(n_heard, 2);
   CHECK_EQ(a.task.cancelling, 2);
-  ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+  ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
   ar_task_deliver(&a.task);
   CHECK_EQ(n_heard, 3); /* a scope's is asked once in a wait */
   ar_task_wake(&a.task, 0);
@@ -132,7 +132,7 @@ TEST("a wait does not hear what it is deaf to; the next one does") {
     actor_start(&w, &a, play_waits);
     a.task.deaf = AR_CAUSE_SCOPE;
     CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-    ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+    ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
     CHECK_EQ(a.aborts, 0);
     CHECK_EQ(a.task.state, AR_TASK_PARKED);
     ar_task_wake(&a.task, 0);
@@ -150,14 +150,14 @@ TEST("a wait that cannot be undone goes on, cancelled before it or while") {
     world_open(&w, names[i]);
     actor_start(&w, &a, play_waits);
     if (i == 0)
-      ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+      ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
     ar_list_remove(&a.task.job.ready);
     (void)ar_task_begin(&a.task);
     w.run.sched.current = NULL;
     ar_task_park(&a.task, "test", NULL, NULL);
     a.step = 3;
     if (i == 1)
-      ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+      ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
     (void)ar_task_request_cancel(&a.task);
     CHECK_EQ(a.task.state, AR_TASK_PARKED);
     ar_task_wake(&a.task, 0);
@@ -172,7 +172,7 @@ TEST("a wait that cannot be undone goes on, cancelled before it or while") {
 static ar_abort self_cancelling_abort(ar_task *t, ar_cause cause) {
   n_heard++;
   if (cause == AR_CAUSE_NATIVE)
-    ar_scope_cancel(&t->own, AR_SOURCE_EXPLICIT);
+    ar_scope_cancel(&t->kit->own, AR_SOURCE_EXPLICIT);
   (void)ar_task_request_cancel(t);
   ar_task_deliver(t);
   return gives_way_to == cause ? AR_ABORTED : AR_ABORT_LATER;
@@ -242,7 +242,7 @@ TEST("an abort that wakes the task has woken it, whatever it answers") {
     n_heard = 0;
     gives_way_to = i == 0 ? AR_CAUSE_NONE : AR_CAUSE_SCOPE;
     CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-    ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+    ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
     CHECK_EQ(n_heard, 1);
     CHECK_EQ(a.task.state, AR_TASK_READY);
     CHECK(a.task.abort == NULL);
@@ -276,12 +276,12 @@ TEST("an abort may raise a shield before others: these are not hit any more") {
   actor_start(&w, &a, play_shielding);
   actor_start(&w, &b, play_waits);
   n_heard = 0;
-  to_shield = &b.task.own;
+  to_shield = &b.kit.own;
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   ar_scope_cancel(&w.run.sched.root, AR_SOURCE_EXPLICIT);
   CHECK_EQ(n_heard, 1);
   CHECK_EQ(b.aborts, 0);
-  CHECK(!b.task.own.effective);
+  CHECK(!b.kit.own.effective);
   for (int i = 0; i < 3; i++) {
     ar_task_wake(&b.task, 0);
     CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
@@ -296,13 +296,13 @@ TEST("asyncio: only the scope's host owes for a delivery to others") {
   world_open(&w, "asyncio");
   actor_start(&w, &a, play_waits);
   actor_init(&w, &b, play_waits);
-  ar_task_spawn(&b.task, &a.task.own);
+  ar_task_spawn(&b.task, &a.kit.own);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-  ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+  ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
   CHECK_EQ(a.task.cancelling, 1);
   CHECK_EQ(b.task.cancelling, 1);
-  CHECK_EQ(a.task.own.debt, 1);
-  CHECK_EQ(b.task.own.debt, 0);
+  CHECK_EQ(a.kit.own.debt, 1);
+  CHECK_EQ(b.kit.own.debt, 0);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   world_close(&w);
 }

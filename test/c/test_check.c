@@ -76,12 +76,11 @@ TEST("a task stands in the queue if and only if it is ready") {
   CHECK_FINDS("AR_TASK_RUNNING", s.child.task.state = AR_TASK_RUNNING);
   CHECK_FINDS("AR_TASK_DONE", s.child.task.state = AR_TASK_DONE);
   CHECK_FINDS("abort == NULL", s.ready.task.abort = actor_abort);
-  CHECK_FINDS("wait.kind", s.child.task.wait.kind = NULL);
+  CHECK_FINDS("wait.kind", s.child.kit.wait.kind = NULL);
   CHECK_FINDS("patient", s.ready.task.patient = true);
   CHECK_FINDS("n_patient", s.child.task.patient = true);
   CHECK_FINDS(
-      "due",
-      CHECK_EQ(ar_deadline_set(&s.w.run.sched, &s.ready.task.due, 1), 0));
+      "due", CHECK_EQ(ar_deadline_set(&s.w.run.sched, &s.ready.kit.due, 1), 0));
   scene_close(&s);
 }
 
@@ -106,8 +105,10 @@ TEST("a task is in its scope, and its scope is its own") {
     ar_list_remove(&s.child.task.in_scope);
     ar_list_push(&s.group.scope.tasks, &s.child.task.in_scope);
   });
-  CHECK_FINDS("host", s.child.task.own.host = &s.host.task);
-  CHECK_FINDS("entered", s.child.task.own.entered = false);
+  CHECK_FINDS("host", s.child.kit.own.host = &s.host.task);
+  CHECK_FINDS("kit", s.child.kit.task = &s.host.task);
+  CHECK_FINDS("NEW", s.child.task.kit = NULL);
+  CHECK_FINDS("entered", s.child.kit.own.entered = false);
   CHECK_FINDS("sched", s.child.task.sched = NULL);
   CHECK_FINDS("id", s.child.task.job.id = 77);
   CHECK_FINDS("step", s.child.task.job.step = NULL);
@@ -129,7 +130,7 @@ TEST("effective is what cancelled, shield and the parent make it") {
     s.child.answer = AR_ABORT_LATER;
     s.host.answer = AR_ABORT_LATER;
     ar_scope_cancel(&s.group.scope, AR_SOURCE_EXPLICIT);
-    s.child.task.own.shield = true;
+    s.child.kit.own.shield = true;
   });
   CHECK_FINDS("source", s.group.scope.source = AR_SOURCE_EXPLICIT);
   CHECK_FINDS("caught", s.group.scope.caught = true);
@@ -139,9 +140,9 @@ TEST("effective is what cancelled, shield and the parent make it") {
 TEST("parents and children of the tree agree") {
   scene s;
   scene_open(&s);
-  CHECK_FINDS("parent", s.child.task.own.parent = &s.host.task.own);
-  CHECK_FINDS("parent", s.host.task.own.parent = &s.w.run.sched.system);
-  CHECK_FINDS("placed", ar_list_remove(&s.ready.task.own.in_parent));
+  CHECK_FINDS("above", s.child.kit.own.parent = &s.host.kit.own);
+  CHECK_FINDS("parent", s.host.kit.own.parent = &s.w.run.sched.system);
+  CHECK_FINDS("placed", ar_list_remove(&s.ready.kit.own.in_parent));
   CHECK_FINDS("root", s.w.run.sched.root.parent = &s.w.run.sched.system);
   CHECK_FINDS("system", s.w.run.sched.system.parent = NULL);
   CHECK_FINDS("host", s.group.scope.host = NULL);
@@ -155,9 +156,9 @@ TEST("a scope's deadline waits as long as it can still cancel") {
   CHECK_FINDS("due", ar_deadline_unset(&s.w.run.sched, &s.group.scope.due));
   CHECK_FINDS("due", s.group.scope.deadline = AR_TIME_MAX);
   CHECK_FINDS("deadline", s.group.scope.deadline = 9500);
-  CHECK_FINDS("due", CHECK_EQ(ar_deadline_set(&s.w.run.sched,
-                                              &s.child.task.own.due, 5000),
-                              0));
+  CHECK_FINDS(
+      "due",
+      CHECK_EQ(ar_deadline_set(&s.w.run.sched, &s.child.kit.own.due, 5000), 0));
   scene_close(&s);
 }
 
@@ -166,13 +167,13 @@ TEST("the heap knows where its nodes are, and which is least") {
   ar_heap *h;
   scene_open(&s);
   h = &s.w.run.sched.deadlines;
-  CHECK_EQ(ar_deadline_set(&s.w.run.sched, &s.child.task.due, 9500), 0);
-  CHECK_FINDS("pos", s.child.task.due.node.pos = 7);
+  CHECK_EQ(ar_deadline_set(&s.w.run.sched, &s.child.kit.due, 9500), 0);
+  CHECK_FINDS("pos", s.child.kit.due.node.pos = 7);
   CHECK_FINDS("key", h->entries[1].key = 1);
   CHECK_FINDS("key", h->entries[1].key = AR_TIME_MAX);
   CHECK_FINDS("seq", h->entries[1].seq = 99);
   CHECK_FINDS("capacity", h->capacity = 1);
-  CHECK_FINDS("fire", s.child.task.due.fire = NULL);
+  CHECK_FINDS("fire", s.child.kit.due.fire = NULL);
   scene_close(&s);
 }
 
@@ -205,7 +206,7 @@ TEST("a group knows its children, and waits for them as long as its host") {
   CHECK_FINDS("state", s.group.state = AR_GROUP_NEW);
   CHECK_FINDS("waiting", s.group.state = AR_GROUP_OPEN);
   CHECK_FINDS("host", s.group.host = NULL);
-  CHECK_FINDS("parent", ar_scope_move(&s.child.task.own, &s.host.task.own));
+  CHECK_FINDS("above", ar_scope_move(&s.child.kit.own, &s.host.kit.own));
   scene_close(&s);
 }
 

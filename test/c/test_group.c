@@ -115,8 +115,8 @@ TEST("a child's own scope is below the group's, and its cancel is its alone") {
   actor_join(&w, &b, play_wait, &g);
   actor_join(&w, &c, play_wait, &g);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-  CHECK(b.task.own.parent == &g.scope);
-  ar_scope_cancel(&b.task.own, AR_SOURCE_EXPLICIT);
+  CHECK(b.kit.own.parent == &g.scope);
+  ar_scope_cancel(&b.kit.own, AR_SOURCE_EXPLICIT);
   CHECK_EQ(b.task.state, AR_TASK_READY);
   CHECK_EQ(c.task.state, AR_TASK_PARKED);
   CHECK_EQ(a.task.state, AR_TASK_PARKED);
@@ -239,5 +239,39 @@ TEST("asyncio: a host whose wait was broken is not woken a second time") {
   CHECK_EQ(a.task.state, AR_TASK_READY);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   CHECK_EQ(a.woken, AR_ECANCELED);
+  world_close(&w);
+}
+
+TEST("a child that has not begun can be moved to another group") {
+  world w;
+  actor host, child;
+  ar_group from, to;
+  world_open(&w, "trio");
+  actor_start(&w, &host, play_wait);
+  CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+  ar_group_init(&from);
+  ar_group_init(&to);
+  CHECK_EQ(ar_group_open(&from, &host.task), 0);
+  CHECK_EQ(ar_group_open(&to, &host.task), 0);
+  actor_init(&w, &child, play_wait);
+  ar_group_spawn(&from, &child.task);
+  CHECK_EQ(child.task.scope, &from.scope);
+  ar_task_move(&child.task, &to);
+  ar_group_left(&from);
+  CHECK_EQ(child.task.scope, &to.scope);
+  CHECK_EQ(to.n_children, 1);
+  CHECK_EQ(from.n_children, 0);
+  ar_task_doom(&child.task, AR_SOURCE_EXPLICIT);
+  ar_task_equip(&child.task, &child.kit);
+  CHECK_EQ(child.kit.own.parent, &to.scope);
+  CHECK(child.kit.own.effective && !to.scope.effective);
+  ar_group_join(&to);
+  while (child.task.state != AR_TASK_DONE)
+    (void)world_turn(&w, 1);
+  ar_group_close(&to);
+  ar_group_join(&from);
+  ar_group_close(&from);
+  ar_scope_cancel(&host.kit.own, AR_SOURCE_EXPLICIT);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   world_close(&w);
 }

@@ -28,7 +28,7 @@ TEST("first come, first woken") {
   ar_lot lot;
   actor a[4];
   park(&w, &lot, a, 4);
-  CHECK_STR(a[0].task.wait.kind, "lot");
+  CHECK_STR(a[0].kit.wait.kind, "lot");
   CHECK_EQ(ar_lot_unpark(&lot, 2, 0), 2);
   CHECK_EQ(lot.n_parked, 2);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
@@ -57,7 +57,7 @@ TEST("a cancelled waiter leaves the queue at once: no wake-up is spent on it") {
   ar_lot lot;
   actor a[3];
   park(&w, &lot, a, 3);
-  ar_scope_cancel(&a[0].task.own, AR_SOURCE_EXPLICIT);
+  ar_scope_cancel(&a[0].kit.own, AR_SOURCE_EXPLICIT);
   CHECK_EQ(lot.n_parked, 2);
   CHECK(a[0].place.lot == NULL);
   CHECK_EQ(ar_lot_unpark(&lot, 1, 0), 1);
@@ -76,7 +76,7 @@ TEST("a woken waiter is out of the queue before it runs") {
   actor a[1];
   park(&w, &lot, a, 1);
   CHECK_EQ(ar_lot_unpark(&lot, 1, 0), 1);
-  ar_scope_cancel(&a[0].task.own, AR_SOURCE_EXPLICIT);
+  ar_scope_cancel(&a[0].kit.own, AR_SOURCE_EXPLICIT);
   CHECK_EQ(a[0].aborts, 0);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   CHECK_EQ(a[0].woken, 0);
@@ -108,8 +108,8 @@ TEST("repark moves the oldest to the end of another lot, still waiting") {
   CHECK_EQ(ar_lot_repark(&lot, &other, 2), 2);
   CHECK_EQ(lot.n_parked, 1);
   CHECK_EQ(other.n_parked, 2);
-  CHECK_STR(a[0].task.wait.kind, "other");
-  ar_scope_cancel(&a[1].task.own, AR_SOURCE_EXPLICIT);
+  CHECK_STR(a[0].kit.wait.kind, "other");
+  ar_scope_cancel(&a[1].kit.own, AR_SOURCE_EXPLICIT);
   CHECK_EQ(other.n_parked, 1);
   CHECK_EQ(ar_lot_repark(&lot, &other, SIZE_MAX), 1);
   CHECK_EQ(ar_lot_unpark(&other, SIZE_MAX, 0), 2);

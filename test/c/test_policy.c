@@ -163,7 +163,7 @@ TEST("trio: control-C is raised in main, whatever shields there are") {
   world_open(&w, "trio");
   w.run.sched.policy->interrupt(&w.run.sched);
   actor_start(&w, &main_task, play_wait);
-  main_task.task.own.shield = true;
+  main_task.kit.own.shield = true;
   ar_run_main(&w.run, &main_task.task);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   w.run.sched.policy->interrupt(&w.run.sched);
@@ -210,13 +210,13 @@ enum {
 static const char *delivered(const ar_policy *p, ar_task *t, unsigned in,
                              char *out) {
   static const char letters[] = "-SN?I";
-  t->own.effective = (in & IN_SCOPE) != 0;
+  t->kit->own.effective = (in & IN_SCOPE) != 0;
   t->must_cancel = (in & REQUESTED) != 0;
   t->interrupted = (in & INTERRUPTED) != 0;
   for (int moment = AR_MOMENT_FIRST; moment <= AR_MOMENT_END; moment++)
     out[moment] = letters[p->deliver(t, (ar_moment)moment)];
   out[AR_MOMENT_END + 1] = '\0';
-  t->own.effective = t->must_cancel = t->interrupted = false;
+  t->kit->own.effective = t->must_cancel = t->interrupted = false;
   return out;
 }
 

@@ -63,7 +63,7 @@ TEST("deadlines fire soonest first, in order of setting where they are equal") {
   ar_deadline_unset(&w.run.sched, &a[3].due);
   ar_deadline_unset(&w.run.sched, &a[3].due);
   CHECK(!ar_deadline_is_set(&a[3].due));
-  CHECK_EQ(ar_deadline_set(&w.run.sched, &t.task.due, 9000), 0);
+  CHECK_EQ(ar_deadline_set(&w.run.sched, &t.kit.due, 9000), 0);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   CHECK_STR(w.log, "102");
   CHECK_EQ(w.time, 9000);
@@ -81,7 +81,7 @@ TEST("a deadline may be set again while it is set, and in its own function") {
   CHECK_EQ(ar_deadline_set(&w.run.sched, &a.due, 5000), 0);
   CHECK_EQ(ar_heap_size(&w.run.sched.deadlines), 1);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-  CHECK_EQ(ar_deadline_set(&w.run.sched, &t.task.due, 5000), 0);
+  CHECK_EQ(ar_deadline_set(&w.run.sched, &t.kit.due, 5000), 0);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   CHECK_EQ(w.time, 5000);
   CHECK_STR(w.log, "a");
@@ -148,7 +148,7 @@ TEST("an idler hears when everybody is blocked, before the clock jumps") {
   actor_start(&w, &t, play_nine);
   actor_start(&w, &u, play_wait);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-  CHECK_EQ(ar_deadline_set(&w.run.sched, &u.task.due, 9000), 0);
+  CHECK_EQ(ar_deadline_set(&w.run.sched, &u.kit.due, 9000), 0);
   wait_idle(&w, &s, 'i', 0);
   CHECK_EQ(world_turn(&w, 9), AR_RUN_DONE);
   CHECK_STR(w.log, "aaaaaaaaai");

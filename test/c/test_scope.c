@@ -232,7 +232,7 @@ TEST("no memory for a deadline: the scope is not entered") {
 #ifdef AR_DEBUG
   CHECK_EQ(ar_scope_enter(&a.scope, &a.task), AR_ENOMEM);
   CHECK(!a.scope.entered);
-  CHECK(a.task.scope == &a.task.own);
+  CHECK(a.task.scope == &a.kit.own);
 #endif
   ar_mem_fail_at(0);
   ar_task_wake(&a.task, 0);
@@ -316,7 +316,7 @@ TEST("whatever is cancelled and shielded, effective is what it should be") {
       ar_scope_init(&tree[i]);
       tree[i].shield = ar_rand_below(&rand, 3) == 0;
       ar_scope_attach(&tree[i],
-                      i == 0 ? &a.task.own : &tree[ar_rand_below(&rand, i)],
+                      i == 0 ? &a.kit.own : &tree[ar_rand_below(&rand, i)],
                       &a.task);
     }
     for (int change = 0; change < 20; change++) {
@@ -372,12 +372,12 @@ TEST("a scope left before one inside it lets that one move up") {
   ar_scope_init(&outer);
   actor_start(&w, &a, play_misnested);
   CHECK_EQ(world_turn(&w, 2), AR_RUN_DONE);
-  CHECK(a.scope.parent == &a.task.own);
+  CHECK(a.scope.parent == &a.kit.own);
   CHECK(a.task.scope == &a.scope);
   CHECK(outer.parent == NULL && !outer.entered);
   ar_scope_cancel(&outer, AR_SOURCE_EXPLICIT);
   CHECK(!a.scope.effective);
-  ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+  ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
   CHECK_EQ(a.aborts, 1);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   world_close(&w);
@@ -395,7 +395,7 @@ TEST("what moves up is cancelled, or saved, by what is above it there") {
       ar_scope_cancel(&outer, AR_SOURCE_EXPLICIT);
     } else {
       ar_scope_set_shield(&outer, true);
-      ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+      ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
     }
     CHECK_EQ(a.scope.effective, i == 0);
     CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
@@ -419,7 +419,7 @@ TEST("shield and deadline may be set before the scope is entered") {
   CHECK_EQ(ar_heap_size(&w.run.sched.deadlines), 0);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   CHECK_EQ(ar_heap_size(&w.run.sched.deadlines), 1);
-  ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+  ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
   CHECK_EQ(a.aborts, 0);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   CHECK_EQ(w.time, 4000);

@@ -53,7 +53,7 @@ TEST("a parked task is stepped when it is woken, with what it was woken with") {
   actor_start(&w, &a, play_wait);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   CHECK_EQ(a.task.state, AR_TASK_PARKED);
-  CHECK_STR(a.task.wait.kind, "test");
+  CHECK_STR(a.kit.wait.kind, "test");
   ar_task_wake(&a.task, AR_EOF);
   CHECK_EQ(a.task.state, AR_TASK_READY);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
@@ -81,7 +81,7 @@ TEST("a scope's cancellation undoes the wait, and each wait after it") {
     world_open(&w, names[i]);
     actor_start(&w, &a, play_stubborn);
     CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-    ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+    ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
     CHECK_EQ(a.task.state, AR_TASK_READY);
     CHECK_EQ(world_finish(&w), AR_RUN_DONE);
     CHECK_EQ(a.aborts, 3);
@@ -99,7 +99,7 @@ TEST("a task that was woken is not hit by a scope before its next wait") {
   actor_start(&w, &a, play_stubborn);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   ar_task_wake(&a.task, 0);
-  ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+  ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
   CHECK_EQ(a.aborts, 0);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   CHECK_EQ(a.cause, AR_CAUSE_NONE);
@@ -116,7 +116,7 @@ TEST("a wait that refuses goes on, and is asked only once") {
   actor_start(&w, &a, play_wait);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   a.answer = AR_ABORT_LATER;
-  ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+  ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
   ar_task_deliver(&a.task);
   CHECK_EQ(a.aborts, 1);
   CHECK_EQ(a.task.state, AR_TASK_PARKED);
@@ -187,7 +187,7 @@ TEST("asyncio: a native request wins over a scope's cancellation") {
   world_open(&w, "asyncio");
   actor_start(&w, &a, play_wait);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-  ar_scope_cancel(&a.task.own, AR_SOURCE_EXPLICIT);
+  ar_scope_cancel(&a.kit.own, AR_SOURCE_EXPLICIT);
   CHECK(ar_task_request_cancel(&a.task));
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   CHECK_EQ(a.cause, AR_CAUSE_NATIVE);
@@ -202,9 +202,9 @@ TEST(
   actor_start(&w, &a, play_wait);
   actor_start(&w, &b, play_wait);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.task.due, 5000), 0);
-  CHECK_EQ(ar_deadline_set(&w.run.sched, &b.task.due, 9000), 0);
-  ar_scope_cancel(&b.task.own, AR_SOURCE_EXPLICIT);
+  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.kit.due, 5000), 0);
+  CHECK_EQ(ar_deadline_set(&w.run.sched, &b.kit.due, 9000), 0);
+  ar_scope_cancel(&b.kit.own, AR_SOURCE_EXPLICIT);
   CHECK_EQ(ar_heap_size(&w.run.sched.deadlines), 1);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   CHECK_EQ(w.time, 5000);
@@ -273,5 +273,101 @@ TEST("misuse of a task is caught in the debug build") {
   CHECK_ABORTS("AR_TASK_RUNNING", ar_task_finish(&a.task));
   ar_task_wake(&a.task, 0);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  world_close(&w);
+}
+
+/* ---- before the first step ----------------------------------------------- */
+
+static void play_check(actor *a) {
+  if (a->step == 1)
+    ar_task_yield(&a->task);
+  else if (ar_task_pending(&a->task) != AR_CAUSE_NONE)
+    say(a, 'x');
+  if (a->step == 2)
+    actor_finish(a);
+}
+
+TEST("a task without its kit stands in the scope it was spawned in") {
+  world w;
+  actor a;
+  world_open(&w, "trio");
+  actor_init(&w, &a, play_check);
+  ar_task_spawn(&a.task, &w.run.sched.root);
+  CHECK_EQ(a.task.kit, NULL);
+  CHECK_EQ(a.task.scope, &w.run.sched.root);
+  CHECK_EQ(ar_task_pending(&a.task), AR_CAUSE_NONE);
+  ar_task_equip(&a.task, &a.kit);
+  CHECK_EQ(a.task.scope, &a.kit.own);
+  CHECK_EQ(a.kit.own.parent, &w.run.sched.root);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK_EQ(a.task.kit, NULL);
+  CHECK_EQ(a.kit.task, NULL);
+  CHECK_STR(w.log, "");
+  world_close(&w);
+}
+
+TEST("a task that is doomed before it has a scope finds it cancelled") {
+  world w;
+  actor a;
+  world_open(&w, "trio");
+  actor_init(&w, &a, play_check);
+  ar_task_spawn(&a.task, &w.run.sched.root);
+  CHECK(!ar_task_is_doomed(&a.task));
+  ar_task_doom(&a.task, AR_SOURCE_EXPLICIT);
+  CHECK(ar_task_is_doomed(&a.task));
+  ar_task_equip(&a.task, &a.kit);
+  CHECK(ar_task_is_doomed(&a.task));
+  CHECK(a.kit.own.effective);
+  CHECK(!w.run.sched.root.effective);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK(!ar_task_is_doomed(&a.task));
+  CHECK_STR(w.log, "x");
+  world_close(&w);
+}
+
+TEST("a task is doomed once it runs, too") {
+  world w;
+  actor a;
+  world_open(&w, "trio");
+  actor_start(&w, &a, play_wait);
+  CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
+  ar_task_doom(&a.task, AR_SOURCE_EXPLICIT);
+  CHECK_EQ(a.kit.own.source, AR_SOURCE_EXPLICIT);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK_EQ(a.cause, AR_CAUSE_SCOPE);
+  world_close(&w);
+}
+
+TEST("a scope that is cancelled before a task in it begins is heard by it") {
+  world w;
+  actor a;
+  world_open(&w, "trio");
+  actor_init(&w, &a, play_check);
+  ar_task_spawn(&a.task, &w.run.sched.system);
+  ar_scope_cancel(&w.run.sched.system, AR_SOURCE_EXPLICIT);
+  CHECK_EQ(ar_task_pending(&a.task), AR_CAUSE_SCOPE);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK_STR(w.log, "x");
+  world_close(&w);
+}
+
+/* Ends without having begun, as a task that is cancelled natively. */
+static void step_over(ar_job *job) {
+  actor *a = ar_container_of(job, actor, task.job);
+  (void)ar_task_begin(&a->task);
+  ar_task_finish(&a->task);
+}
+
+TEST("a task that never gets a kit can end") {
+  world w;
+  actor a;
+  world_open(&w, "asyncio");
+  actor_init(&w, &a, play_check);
+  ar_task_spawn(&a.task, &w.run.sched.root);
+  a.task.job.step = step_over;
+  ar_task_doom(&a.task, AR_SOURCE_EXPLICIT);
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK_EQ(a.task.scope, NULL);
+  CHECK(!ar_link_is_linked(&a.task.in_scope));
   world_close(&w);
 }

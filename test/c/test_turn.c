@@ -98,7 +98,7 @@ TEST("hooks hear how long the scheduler means to wait") {
   world_open(&w, "trio");
   actor_start(&w, &a, play_wait);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.task.due, 9000), 0);
+  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.kit.due, 9000), 0);
   attach(&w, &r, ~0U);
   r.waited = -1;
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
@@ -150,7 +150,7 @@ TEST("after a wait the next look is as far away as after a look") {
   actor_start(&w, &a, play_wait);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   CHECK_EQ(w.run.sched.until_poll, 1);
-  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.task.due, 9000), 0);
+  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.kit.due, 9000), 0);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   CHECK_EQ(w.run.sched.until_poll, 4);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
@@ -189,7 +189,7 @@ TEST("on the system's clock a sleep takes as long as it should") {
   actor_start(&w, &a, play_wait);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   start = ar_clock_monotonic();
-  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.task.due, start + 10 * MS), 0);
+  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.kit.due, start + 10 * MS), 0);
   CHECK_EQ(world_finish(&w), AR_RUN_DONE);
   CHECK(ar_clock_monotonic() - start >= 10 * MS);
   world_close(&w);
@@ -202,7 +202,7 @@ TEST("a clock that cannot say how long keeps hope, and is asked again") {
   w.clock.threshold = NULL;
   actor_start(&w, &a, play_wait);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.task.due, 9000), 0);
+  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.kit.due, 9000), 0);
   ar_loop_wake(w.run.loop);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
   CHECK_EQ(a.task.state, AR_TASK_PARKED);
@@ -249,7 +249,7 @@ TEST("a deadline that passed during the silence comes before idlers") {
   w.clock.to_sleep = ten_ms;
   actor_start(&w, &a, play_wait);
   CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE);
-  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.task.due, 9000), 0);
+  CHECK_EQ(ar_deadline_set(&w.run.sched, &a.kit.due, 9000), 0);
   wait_idle(&w, &s, 0);
   attach(&w, &r, ~0U);
   r.after_wait = pass_deadline;

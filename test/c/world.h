@@ -35,6 +35,7 @@ struct world {
 
 struct actor {
   ar_task task;
+  ar_kit kit;
   void (*play)(actor *a);
   world *w;
   char name;
@@ -117,6 +118,8 @@ static inline void say(actor *a, char c) {
 
 static inline void actor_step(ar_job *job) {
   actor *a = ar_container_of(job, actor, task.job);
+  if (a->task.kit == NULL)
+    ar_task_equip(&a->task, &a->kit);
   a->cause = ar_task_begin(&a->task);
   a->woken = a->task.woken;
   if (a->cause == AR_CAUSE_NONE && a->woken == AR_ECANCELED)
@@ -141,6 +144,7 @@ static inline void actor_init(world *w, actor *a, void (*play)(actor *)) {
 static inline void actor_start(world *w, actor *a, void (*play)(actor *)) {
   actor_init(w, a, play);
   ar_task_spawn(&a->task, &w->run.sched.root);
+  ar_task_equip(&a->task, &a->kit);
 }
 
 /* A child of the group. */
@@ -148,6 +152,7 @@ static inline void actor_join(world *w, actor *a, void (*play)(actor *),
                               ar_group *group) {
   actor_init(w, a, play);
   ar_group_spawn(group, &a->task);
+  ar_task_equip(&a->task, &a->kit);
 }
 
 static inline ar_abort actor_abort(ar_task *t, ar_cause cause) {

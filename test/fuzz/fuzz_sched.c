@@ -30,7 +30,7 @@ static bool op_park(actor *a) {
 static bool op_sleep(actor *a) {
   a->answer = AR_ABORTED;
   a->expects = 0;
-  REQUIRE(ar_deadline_set(&w.run.sched, &a->task.due,
+  REQUIRE(ar_deadline_set(&w.run.sched, &a->kit.due,
                           w.now + (ar_time)next_byte()) == 0);
   park(a, FOR_TIME, plain_abort);
   return true;
@@ -106,8 +106,11 @@ static bool op_spawn(actor *a) {
   for (int i = a->depth; i > 0 && g == NULL; i--)
     g = open_group(a->frames[i - 1]);
   child = g == NULL ? NULL : new_actor();
-  if (child != NULL)
-    ar_group_spawn(g, &child->task);
+  if (child == NULL)
+    return false;
+  ar_group_spawn(g, &child->task);
+  if ((next_byte() & 1) != 0)
+    ar_task_equip(&child->task, &child->kit);
   return false;
 }
 
@@ -129,7 +132,7 @@ static bool op_move(actor *a) {
   ar_group *to = open_group(any_frame());
   const ar_scope *up = to == NULL ? NULL : &to->scope;
   (void)a;
-  while (up != NULL && up != &child->task.own)
+  while (up != NULL && up != &child->kit.own)
     up = up->parent;
   if (from == NULL || to == NULL || from == to || up != NULL)
     return false;
@@ -149,9 +152,11 @@ static bool op_starting(actor *a) {
 
 static bool op_cancel(actor *a) {
   frame *f = any_frame();
-  ar_scope *s = f == NULL ? &any_actor()->task.own : scope_of(f);
   (void)a;
-  ar_scope_cancel(s, AR_SOURCE_EXPLICIT);
+  if (f != NULL)
+    ar_scope_cancel(scope_of(f), AR_SOURCE_EXPLICIT);
+  else
+    ar_task_doom(&any_actor()->task, AR_SOURCE_EXPLICIT);
   return false;
 }
 
@@ -304,6 +309,8 @@ static bool go_on(actor *a) {
 
 static void actor_step(ar_job *job) {
   actor *a = actor_of(ar_container_of(job, ar_task, job));
+  if (a->task.kit == NULL)
+    ar_task_equip(&a->task, &a->kit);
   arrive(a);
   while (!go_on(a))
     ;

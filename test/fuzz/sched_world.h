@@ -41,6 +41,7 @@ typedef enum {
 
 typedef struct {
   ar_task task;
+  ar_kit kit; /* given to it when it begins, or before */
   ar_place place;
   frame pool[MAX_FRAMES];
   frame *frames[MAX_FRAMES]; /* of the pool, innermost last */
