@@ -388,19 +388,6 @@ static void push_child_tasks(lua_State *L, ar_lgroup *g) {
   }
 }
 
-/* [-0, +1] `start` is loaded when it is first asked for. */
-static int index_method(lua_State *L, const char *key) {
-  lua_getfield(L, lua_upvalueindex(1), key);
-  if (!lua_isnil(L, -1) || strcmp(key, "start") != 0)
-    return 1;
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "anyrun.start");
-  lua_call(L, 1, 1);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, lua_upvalueindex(1), "start");
-  return 1;
-}
-
 static int group_index(lua_State *L) {
   ar_lgroup *g = ar_check_group(L, 1);
   const char *key;
@@ -427,7 +414,14 @@ static int group_index(lua_State *L) {
     ar_call_errors(L, "task_face", 1, 1);
     return 1;
   }
-  return index_method(L, key);
+  if (strcmp(key, "start") != 0)
+    return 0;
+  lua_getglobal(L, "require"); /* it is loaded when first asked for */
+  lua_pushliteral(L, "anyrun.start");
+  lua_call(L, 1, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, lua_upvalueindex(1), "start");
+  return 1;
 }
 
 static int group_close(lua_State *L) {

@@ -189,7 +189,7 @@ static int scope_new(lua_State *L) {
   ar_coro *c = ar_coro_current(L);
   opts = ar_find_body(L, 1, &body);
   lua_settop(L, 2);
-  s = new_scope(L, body != 0 && ar_coro_thread(c) == L);
+  s = new_scope(L, body != 0 && ar_frame_of(&c->task)->L == L);
   s->serial = ar_lrun_of(c)->serial;
   take_options(L, s, opts, "CancelScope", scope_options);
   if (opts != 0 && get_time(L, opts, "deadline", &t))
@@ -226,7 +226,7 @@ static int with_deadline(lua_State *L, const char *fname, bool after,
       when = ar_time_add(ar_sched_now(&run->run.sched), when);
   }
   lua_settop(L, 3);
-  s = new_scope(L, body != 0 && ar_coro_thread(c) == L);
+  s = new_scope(L, body != 0 && ar_frame_of(&c->task)->L == L);
   take_options(L, s, opts, fname, fails ? fail_options : timeout_options);
   s->fails = fails;
   s->serial = serial;

@@ -38,10 +38,10 @@ void ar_lgroup_close(lua_State *L, ar_lgroup *g) {
 
 /* The group's body will never be over: its children are cancelled, and nobody
  * waits for them. */
-static void abandon_group(lua_State *L, ar_lgroup *g) {
+static void abandon_group(lua_State *L, ar_frame *host, ar_lgroup *g) {
   ar_list *children = &g->group.children;
   ar_link *link = ar_list_first(children);
-  ar_lgroup **at = &ar_frame_of(g->group.host)->groups;
+  ar_lgroup **at = &host->groups;
   while (*at != g)
     at = &(*at)->outer;
   *at = g->outer;
@@ -60,7 +60,7 @@ static void abandon_group(lua_State *L, ar_lgroup *g) {
  * coroutine that was never finished. */
 static void abandon_groups(lua_State *L, ar_frame *f) {
   while (f->groups != NULL)
-    abandon_group(L, f->groups);
+    abandon_group(L, f, f->groups);
 }
 
 void ar_coro_closed(lua_State *L, const lua_State *co) {
@@ -72,7 +72,7 @@ void ar_coro_closed(lua_State *L, const lua_State *co) {
   for (g = ar_frame_of(t)->groups; g != NULL; g = next) {
     next = g->outer;
     if (g->group.scope.within == co)
-      abandon_group(L, g);
+      abandon_group(L, ar_frame_of(t), g);
   }
   for (s = t->scope; s != &t->kit->own; s = outer) {
     outer = s->parent;
