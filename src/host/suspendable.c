@@ -145,7 +145,7 @@ bool ar_coro_is_suspendable(lua_State *L) {
   for (; hop != NULL; hop = hop->up) {
     if (!lua_isyieldable(hop->L))
       return false;
-    if (hop->L == ar_coro_of(t)->L)
+    if (hop->L == ar_frame_of(t)->L)
       return true;
   }
   return false;
