@@ -407,9 +407,7 @@ static int group_index(lua_State *L) {
     push_child_tasks(L, g);
     return 1;
   }
-  if (g->nursery && strcmp(key, "parent_task") == 0) {
-    if (g->group.host == NULL)
-      return 0;
+  if (g->nursery && g->group.host != NULL && strcmp(key, "parent_task") == 0) {
     ar_coro_push(L, ar_coro_of(g->group.host));
     ar_call_errors(L, "task_face", 1, 1);
     return 1;
