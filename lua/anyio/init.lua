@@ -13,6 +13,10 @@ local EXPORTS <const> = {
   ["_anyrun.group"] = { "create_task_group", "TaskHandle" },
   ["anyrun.run"] = { "get_all_backends", "get_available_backends" },
   ["anyio.resources"] = { "aclose_forcefully" },
+  ["anyio.process"] = {
+    "CompletedProcess", "DEVNULL", "PIPE", "STDOUT", "open_process",
+    "run_process",
+  },
   ["anyio.concurrency"] = { "amap", "as_completed", "gather" },
   ["anyio.sockets"] = { "connect_tcp", "create_tcp_listener" },
   ["anyio.streams.memory"] = { "create_memory_object_stream" },

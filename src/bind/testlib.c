@@ -4,6 +4,8 @@
 
 #ifdef AR_DEBUG
 
+#include <dirent.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/err.h"
@@ -13,11 +15,33 @@
 #include "bind/luax.h"
 #include "host/raise.h"
 
-/* counts() -> {tasks, cancelled}: what is anchored, outside this run too */
+static lua_Integer count_descriptors(void) {
+  DIR *folder = opendir("/proc/self/fd");
+  lua_Integer n = 0;
+  if (folder == NULL)
+    return 0;
+  while (readdir(folder) != NULL)
+    n++;
+  (void)closedir(folder);
+  return n;
+}
+
+/* Is there a child, running or not reaped? */
+static bool has_child(void) {
+  siginfo_t info;
+  return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* counts() -> {tasks, cancelled, descriptors, children}: what is anchored,
+ * open, alive, outside this run too */
 static int test_counts(lua_State *L) {
   ar_host *host = ar_host_of(L);
   lua_Integer cancelled = 0;
-  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, count_descriptors());
+  lua_setfield(L, -2, "descriptors");
+  lua_pushinteger(L, has_child());
+  lua_setfield(L, -2, "children");
   lua_pushinteger(L, (lua_Integer)host->n_tasks);
   lua_setfield(L, -2, "tasks");
   lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_cancelled);

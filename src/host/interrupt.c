@@ -16,6 +16,7 @@
 #include "host/cancelled.h"
 #include "host/lrun.h"
 #include "host/raise.h"
+#include "loop/signal.h"
 
 /* What the handler and the program share. */
 static struct {
@@ -113,7 +114,10 @@ void ar_interrupt_entering_slow(lua_State *L) {
 }
 
 void ar_interrupt_attach(ar_host *host) {
+  if (host != shared.host)
+    return; /* a worker's: signals are none of its business */
   shared.loop = host->run != NULL ? host->run->run.loop : NULL;
+  ar_signal_attach(shared.loop);
 }
 
 void ar_interrupt_open(ar_host *host) {
@@ -136,6 +140,7 @@ void ar_interrupt_close(ar_host *host) {
   (void)host;
   shared.host = NULL;
   shared.loop = NULL;
+  ar_signal_attach(NULL);
   for (size_t i = 0; i < ar_countof(signals); i++) {
     if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == on_signal) {
       old.sa_handler = SIG_DFL;

@@ -329,11 +329,13 @@ void ar_lrun_abandon(lua_State *L, ar_lrun *run) {
 /* Lua is collecting: no task can be run or told any more. */
 void ar_lrun_abandon_quietly(lua_State *L, ar_lrun *run) {
   ar_sched *s = &run->run.sched;
-  (void)L;
+  ar_link *link;
   while (ar_list_pop(&s->living) != NULL)
     s->n_living--;
-  while (ar_list_pop(&run->loose) != NULL)
-    continue;
+  while ((link = ar_list_pop(&run->loose)) != NULL) {
+    ar_loose *loose = ar_container_of(link, ar_loose, link);
+    loose->drop(L, loose);
+  }
   run->open = false;
   if (run->host->run == run)
     run->host->run = run->outer;

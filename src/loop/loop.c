@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "loop/mailbox.h"
+#include "loop/signal.h"
 
 struct ar_loop {
   uv_loop_t uv;
@@ -28,6 +29,7 @@ static void on_wake(uv_async_t *wake) {
   ar_loop *loop = ar_container_of(wake, ar_loop, wake);
   if (loop->mailbox != NULL) /* else its arrival is all it says */
     ar_mailbox_empty(loop->mailbox);
+  ar_signal_look(loop);
 }
 
 static void on_limit(uv_timer_t *limit) {

@@ -1,0 +1,228 @@
+--- Child processes: `open_process`, `run_process`.
+
+local class = require "anyrun.class"
+local command = require "anyrun.process.command"
+local core = require "anyrun.process.start"
+local errors = require "anyrun.errors"
+local options = require "anyrun.options"
+local resources = require "anyio.abc.resources"
+
+local checkpoint = require("_anyrun.task").checkpoint
+local error, ipairs, rawget = error, ipairs, rawget
+
+---@class anyio.process
+local process = {
+  PIPE = command.PIPE, DEVNULL = command.DEVNULL, STDOUT = command.STDOUT,
+}
+
+local OPEN <const> = command.options { grace = "number" }
+local RUN <const> = command.options {
+  grace = "number", input = "string", check = "boolean",
+}
+
+--- A child process.
+---@class anyio.abc.Process : anyio.abc.AsyncResource
+---@field pid integer its number
+---@field returncode? integer its exit status; the negated number of the signal
+---  it died of; nil while it runs
+---@field stdin? anyio.abc.ByteSendStream what the child reads, if it is a pipe
+---@field stdout? anyio.abc.ByteReceiveStream what the child writes, likewise
+---@field stderr? anyio.abc.ByteReceiveStream
+---@field args string|table the command
+local Process = class.new("Process", resources.AsyncResource)
+
+function Process:__index(key)
+  if key == "returncode" then return rawget(self, "_child"):status() end
+  return Process[key]
+end
+
+local function make(fname, cmd, opts)
+  local child, pipes = core.start(fname, cmd, opts)
+  local self = { _child = child, _pipes = pipes, _opts = opts, args = cmd }
+  self.pid = child:pid()
+  local streams = pipes and next(pipes) and require "anyio.streams.pipe"
+  for name, pipe in next, pipes do
+    self[name] = name == "stdin" and streams.PipeSendStream(pipe)
+      or streams.PipeReceiveStream(pipe)
+  end
+  return setmetatable(self, Process)
+end
+
+--- Waits until the process has ended, however many wait for it.
+---@return integer returncode
+---Checkpoint: always. Cancelling the wait leaves the process as it is.
+---@usage local status = process:wait()
+function Process:wait()
+  checkpoint()
+  return self._child:wait()
+end
+
+--- Sends a signal. One that has ended hears nothing, which is no error.
+---@param signal string|integer a name ("SIGHUP") or a number
+---Checkpoint: never.
+---Raises: ValueError when there is no such signal; OSError.
+---@usage process:send_signal "SIGHUP"
+function Process:send_signal(signal)
+  self._child:signal(core.signal("send_signal", signal), self._opts.process_group)
+end
+
+--- Asks it to end: SIGTERM.
+---Checkpoint: never.
+---@usage process:terminate()
+function Process:terminate() self:send_signal "SIGTERM" end
+
+--- Ends it at once: SIGKILL.
+---Checkpoint: never.
+---@usage process:kill()
+function Process:kill() self:send_signal "SIGKILL" end
+
+--- Closes its pipes and waits for its end. Cancelled, it is killed, and its end
+--- is waited for all the same. With `process_group`, what it left behind is
+--- ended, too.
+---Checkpoint: always.
+---@usage process:aclose()
+function Process:aclose()
+  core.close_pipes(self._pipes)
+  local ok, err = errors.try(self.wait, self)
+  if ok and self._opts.process_group then
+    core.end_group(self._child, self._opts.grace)
+  elseif not ok then
+    core.kill(self._child, self._opts)
+    errors.rethrow(err)
+  end
+end
+
+-- Left by a cancellation (or control-C, or an exit) it is killed: on asyncio
+-- such an error comes only once, so that no wait would end by it any more.
+function Process:__close(err)
+  if err == nil or errors.is_ordinary(err) then return self:aclose() end
+  core.close_pipes(self._pipes)
+  core.kill(self._child, self._opts)
+end
+
+function Process:__tostring()
+  local status = self.returncode
+  return ("<Process '%s': %s>"):format(command.text(self.args),
+    status and core.describe(status) or "running with pid " .. self.pid)
+end
+
+process.Process = Process
+
+local function with_defaults(opts, defaults)
+  local all = {}
+  for key, value in next, opts do all[key] = value end
+  for key, value in next, defaults do
+    if all[key] == nil then all[key] = value end
+  end
+  return all
+end
+
+local PIPES <const> = {
+  stdin = command.PIPE, stdout = command.PIPE, stderr = command.PIPE,
+}
+
+--- Starts a program.
+---@param cmd string|table a command for the shell, or a list: the program and its
+---  arguments
+---@param opts? table `stdin`, `stdout`, `stderr`: anyio.PIPE (when absent),
+---  anyio.DEVNULL, a file, the number of a descriptor, false (what we have);
+---  `stderr` also anyio.STDOUT. `cwd`; `env`, a table that replaces ours;
+---  `start_new_session`; `pass_fds`, a list of descriptors it inherits; `user`,
+---  `group`, `extra_groups` (names or numbers), `umask`. `process_group`: it and
+---  what it starts are a group, which is ended as a whole: SIGTERM, then
+---  `grace` seconds (5), then SIGKILL
+---@return anyio.abc.Process process a to-be-closed value
+---Checkpoint: always.
+---Raises: OSError when it cannot be started.
+---@usage local process <close> = anyio.open_process { "sort", "-n" }
+function process.open_process(cmd, opts)
+  opts = options.check("open_process", opts, OPEN)
+  checkpoint()
+  return make("open_process", cmd, with_defaults(opts, PIPES))
+end
+
+--- What became of a program that was run.
+---@class anyio.CompletedProcess
+---@field args string|table the command
+---@field returncode integer its exit status, or the negated number of a signal
+---@field stdout? string what it wrote, where that was captured
+---@field stderr? string
+local CompletedProcess = class.new "CompletedProcess"
+
+--- Raises unless it succeeded.
+---Checkpoint: never.
+---Raises: CalledProcessError.
+---@usage anyio.run_process(cmd, { check = false }):check_returncode()
+function CompletedProcess:check_returncode()
+  if self.returncode ~= 0 then
+    error(core.failure(self.args, self.returncode, self.stdout, self.stderr), 2)
+  end
+end
+
+function CompletedProcess:__tostring()
+  return ("<CompletedProcess '%s': %s>"):format(command.text(self.args),
+    core.describe(self.returncode))
+end
+
+process.CompletedProcess = CompletedProcess
+
+-- Feeds and drains the pipes, all at once: a program may write before it has
+-- read everything.
+local function communicate(pipes, input, result)
+  local jobs = {}
+  for _, name in ipairs { "stdout", "stderr" } do
+    local pipe = pipes[name]
+    if pipe then
+      jobs[#jobs + 1] = function() result[name] = core.drain(pipe) end
+    end
+  end
+  if input then
+    jobs[#jobs + 1] = function() core.feed(pipes.stdin, input) end
+  end
+  if #jobs == 1 then return jobs[1]() end
+  if #jobs == 0 then return end
+  require("_anyrun.group").create_task_group(function(tg)
+    for i = 2, #jobs do tg:start_soon(jobs[i]) end
+    jobs[1]()
+  end)
+end
+
+local function run_defaults(opts)
+  local input = opts.input
+  if input == "" then input = nil end
+  if input and opts.stdin ~= nil then
+    error(errors.ValueError("only one of 'input' and 'stdin' may be given"), 3)
+  end
+  opts = with_defaults(opts, {
+    stdin = input and command.PIPE or false, stdout = command.PIPE,
+    stderr = command.PIPE, check = true,
+  })
+  opts.input = input
+  return opts
+end
+
+--- Runs a program to its end.
+---@param cmd string|table a command for the shell, or a list: the program and its
+---  arguments
+---@param opts? table as `open_process`, but `stdin` is what we have when absent.
+---  `input`: a string that the program reads. `check`: a program that fails is
+---  an error (true when absent)
+---@return anyio.CompletedProcess
+---Checkpoint: always. Cancelled, the program is killed and waited for.
+---Raises: CalledProcessError when it fails; OSError when it cannot be started;
+---  ValueError for both `input` and `stdin`.
+---@usage print(anyio.run_process({ "git", "log" }).stdout)
+function process.run_process(cmd, opts)
+  opts = run_defaults(options.check("run_process", opts, RUN))
+  checkpoint()
+  local result = setmetatable({ args = cmd }, CompletedProcess)
+  do
+    local child <close> = make("run_process", cmd, opts)
+    communicate(child._pipes, opts.input, result)
+    result.returncode = child:wait()
+  end
+  if opts.check then result:check_returncode() end
+  return result
+end
+
+return process
