@@ -12,11 +12,19 @@ static int by_name(const void *key, const void *module) {
   return strcmp(key, ((const ar_embed_module *)module)->name);
 }
 
+static const ar_embed_module *find(const char *name) {
+  return bsearch(name, ar_embed_modules, ar_embed_count,
+                 sizeof *ar_embed_modules, by_name);
+}
+
+bool ar_embed_has(const char *name) {
+  return find(name) != NULL;
+}
+
 /* A searcher for package.searchers. */
 static int search(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
-  const ar_embed_module *m = bsearch(name, ar_embed_modules, ar_embed_count,
-                                     sizeof *ar_embed_modules, by_name);
+  const ar_embed_module *m = find(name);
   if (m == NULL)
     return 0; /* nothing to add to the list of places that stock Lua gives */
   lua_pushfstring(L, "@anyrun:%s", name);

@@ -1,0 +1,129 @@
+/*
+ * What a Lua state knows for copying values to others and from others.
+ */
+
+#include "host/copier.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rand.h"
+
+static const char key_copier[] = "copier";
+
+static int copier_gc(lua_State *L) {
+  ar_copier *c = lua_touserdata(L, 1);
+  ar_ptrmap_close(&c->seen);
+  ar_ptrmap_close(&c->modules);
+  ar_mem_free(c->parents, c->parents_capacity * sizeof *c->parents);
+  c->parents = NULL;
+  c->parents_capacity = 0;
+  if (c->origin != NULL)
+    ar_origin_close(c->origin);
+  c->origin = NULL;
+  return 0;
+}
+
+/* [-0, +0] A table as a user value, its metatable {__mode = mode}. */
+static void set_table(lua_State *L, int self, int which, const char *mode) {
+  lua_newtable(L);
+  if (mode != NULL) {
+    lua_createtable(L, 0, 1);
+    lua_pushstring(L, mode);
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+  }
+  lua_setiuservalue(L, self, which);
+}
+
+static ar_copier *make(lua_State *L) {
+  ar_copier *c = lua_newuserdatauv(L, sizeof *c, AR_COPIER_COUNT);
+  int self = lua_gettop(L);
+  memset(c, 0, sizeof *c);
+  ar_ptrmap_init(&c->seen);
+  ar_ptrmap_init(&c->modules);
+  c->id = ar_rand_entropy();
+  c->n_named = -1;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, copier_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, self);
+  set_table(L, self, AR_COPIER_SLOTS, NULL);
+  set_table(L, self, AR_COPIER_BY_TOKEN, "v");
+  set_table(L, self, AR_COPIER_TOKENS, "k");
+  set_table(L, self, AR_COPIER_NAMES, "k");
+  set_table(L, self, AR_COPIER_DUMPS, "k");
+  ar_reference_open(L);
+  lua_pushvalue(L, self);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key_copier);
+  return c;
+}
+
+ar_copier *ar_copier_push(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key_copier) == LUA_TUSERDATA)
+    return lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return make(L);
+}
+
+void ar_copier_reap(lua_State *L, ar_copier *c, int idx) {
+  ar_ref *ref;
+  if (c->origin == NULL || !ar_origin_has_dropped(c->origin))
+    return;
+  lua_getiuservalue(L, idx, AR_COPIER_SLOTS);
+  while ((ref = ar_origin_next_dropped(c->origin)) != NULL) {
+    luaL_unref(L, -1, ref->slot);
+    ar_ref_free(ref);
+  }
+  lua_pop(L, 1);
+}
+
+void ar_copier_refer(lua_State *L, int idx) {
+  ar_copier *c;
+  ar_ref *ref;
+  int slot, self;
+  idx = lua_absindex(L, idx);
+  c = ar_copier_push(L);
+  self = lua_gettop(L);
+  ar_copier_reap(L, c, self);
+  if (c->origin == NULL && (c->origin = ar_origin_new()) == NULL)
+    luaL_error(L, "not enough memory");
+  lua_getiuservalue(L, self, AR_COPIER_SLOTS);
+  lua_pushvalue(L, idx);
+  slot = luaL_ref(L, -2);
+  ref = ar_ref_new(c->origin, c->id, slot, luaL_typename(L, idx));
+  if (ref == NULL) {
+    luaL_unref(L, -1, slot);
+    luaL_error(L, "not enough memory");
+  }
+  ar_reference_push(L, ref);
+  ar_shared_drop(&ref->shared); /* the userdata has it now */
+  lua_replace(L, self);
+  lua_settop(L, self);
+}
+
+void ar_copier_expire(lua_State *L) {
+  int top = lua_gettop(L);
+  (void)ar_copier_push(L);
+  if (lua_getiuservalue(L, top + 1, AR_COPIER_EXPIRING) == LUA_TTABLE) {
+    lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+    if (n > 0) {
+      for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, top + 2, i);
+        ar_reference_expire(L, -1);
+        lua_pop(L, 1);
+      }
+      lua_newtable(L);
+      lua_setiuservalue(L, top + 1, AR_COPIER_EXPIRING);
+    }
+  }
+  lua_settop(L, top);
+}
+
+void ar_copier_begin_expiring(lua_State *L) {
+  (void)ar_copier_push(L);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, AR_COPIER_EXPIRING);
+  lua_pop(L, 1);
+}
