@@ -65,6 +65,11 @@ static lua_State *main_thread(lua_State *L) {
 }
 
 void ar_host_open(lua_State *L, const char *backend) {
+  ar_host_open_thread(L, backend);
+  ar_interrupt_open(ar_host_of(L));
+}
+
+void ar_host_open_thread(lua_State *L, const char *backend) {
   ar_host *host = lua_newuserdatauv(L, sizeof *host, 0);
   memset(host, 0, sizeof *host);
   AR_ASSERT(((uintptr_t)host & 3) == 0);
@@ -88,7 +93,6 @@ void ar_host_open(lua_State *L, const char *backend) {
   luaL_getmetatable(L, "TaskHandle");
   ar_class_set(L, AR_CLASS_TASK);
   lua_pop(L, 1);
-  ar_interrupt_open(host);
 }
 
 void ar_class_set(lua_State *L, ar_class class) {

@@ -79,6 +79,7 @@ struct ar_host {
   lua_State *L;            /* the main thread */
   ar_lrun *run;            /* borrowed: innermost run; NULL outside */
   ar_hop *hop;             /* innermost coroutine being resumed; NULL: none */
+  bool listens;            /* to the signals of the process: the first one */
   bool suspending;         /* a yield on its way is the scheduler's */
   lua_CFunction rethrower; /* it raises an error whose traceback is known */
   bool in_script;          /* the script's chunk has begun, and not ended */
@@ -160,6 +161,10 @@ static inline void ar_class_give(lua_State *L, ar_class class) {
 /* [-0, +0] Installs the host: coroutine and base library, the searcher of
  * the embedded library, the globals run, sleep, current_async_library. */
 void ar_host_open(lua_State *L, const char *backend);
+
+/* [-0, +0] The same for a state in a thread of its own, which no signal is
+ * for. */
+void ar_host_open_thread(lua_State *L, const char *backend);
 
 /* [-1, +0] Backend options of the implicit run, and defaults of run(). */
 void ar_host_set_options(lua_State *L);

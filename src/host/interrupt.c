@@ -114,14 +114,15 @@ void ar_interrupt_entering_slow(lua_State *L) {
 }
 
 void ar_interrupt_attach(ar_host *host) {
-  if (host != shared.host)
-    return; /* a worker's: signals are none of its business */
+  if (!host->listens)
+    return;
   shared.loop = host->run != NULL ? host->run->run.loop : NULL;
   ar_signal_attach(shared.loop);
 }
 
 void ar_interrupt_open(ar_host *host) {
   struct sigaction mine, old;
+  host->listens = true;
   shared.loop = NULL;
   shared.pending = 0;
   shared.host = host;
@@ -137,7 +138,8 @@ void ar_interrupt_open(ar_host *host) {
 
 void ar_interrupt_close(ar_host *host) {
   struct sigaction old;
-  (void)host;
+  if (!host->listens)
+    return;
   shared.host = NULL;
   shared.loop = NULL;
   ar_signal_attach(NULL);

@@ -32,8 +32,8 @@ const volatile int *ar_interrupt_flag(void);
 /* Take the pending signal: its number, 0 if there is none. */
 int ar_interrupt_take(void);
 
-static inline void ar_interrupt_entering(lua_State *L) {
-  if (AR_UNLIKELY(*ar_interrupt_flag() != 0))
+static inline void ar_interrupt_entering(const ar_host *host, lua_State *L) {
+  if (AR_LIKELY(host->listens) && AR_UNLIKELY(*ar_interrupt_flag() != 0))
     ar_interrupt_entering_slow(L);
 }
 
@@ -42,13 +42,13 @@ static inline void ar_interrupt_entering(lua_State *L) {
 static inline void ar_hop_enter(ar_host *host, ar_hop *hop) {
   atomic_signal_fence(memory_order_release);
   host->hop = hop;
-  ar_interrupt_entering(hop->L);
+  ar_interrupt_entering(host, hop->L);
 }
 
 static inline void ar_hop_leave(ar_host *host, ar_hop *hop) {
   host->hop = hop->up;
   atomic_signal_fence(memory_order_release);
-  ar_interrupt_entering(hop->up != NULL ? hop->up->L : host->L);
+  ar_interrupt_entering(host, hop->up != NULL ? hop->up->L : host->L);
 }
 
 #endif

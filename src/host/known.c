@@ -65,7 +65,7 @@ static bool goes_by_name(lua_State *L, const char *module, bool own) {
   switch (lua_type(L, -1)) {
     case LUA_TFUNCTION: return own || lua_iscfunction(L, -1);
     case LUA_TTABLE: return own;
-    case LUA_TUSERDATA: return strcmp(module, LUA_IOLIBNAME) == 0;
+    case LUA_TUSERDATA: return strcmp(module, "io") == 0;
     default: return false;
   }
 }

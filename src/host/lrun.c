@@ -92,7 +92,8 @@ ar_lrun *ar_lrun_open(lua_State *L, int opts) {
     ar_raise_oserror(L, err, "cannot open an event loop");
   run->open = true;
   run->serial = ++host->serials;
-  run->run.sched.attention = ar_interrupt_flag();
+  if (host->listens)
+    run->run.sched.attention = ar_interrupt_flag();
   open_extras(L, run, self, opts);
   return run;
 }

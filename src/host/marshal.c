@@ -28,7 +28,7 @@ typedef enum {
 
 typedef struct {
   lua_State *L;
-  ar_message *m;
+  ar_parcel *m;
   ar_copier *c;
   const ar_copying *how;
   int self;          /* stack place of the copier's userdata */
@@ -50,7 +50,7 @@ static void no_memory(writer *w) {
 }
 
 static unsigned char *room(writer *w, size_t n) {
-  if (AR_UNLIKELY(ar_message_reserve(w->m, n) != 0))
+  if (AR_UNLIKELY(ar_parcel_reserve(w->m, n) != 0))
     no_memory(w);
   return w->m->bytes + w->m->size;
 }
@@ -203,7 +203,7 @@ static void refuse(writer *w, int idx) {
 
 static void put_attached(writer *w, unsigned char tag, ar_shared *shared) {
   size_t number;
-  if (ar_message_attach(w->m, shared, &number) != 0)
+  if (ar_parcel_attach(w->m, shared, &number) != 0)
     no_memory(w);
   put_tagged(w, tag, number);
 }
@@ -414,7 +414,7 @@ static void put_table(writer *w, int idx, bool is_metatable) {
 static int append(lua_State *L, const void *bytes, size_t n, void *ud) {
   writer *w = ud;
   (void)L;
-  if (ar_message_reserve(w->m, n) != 0)
+  if (ar_parcel_reserve(w->m, n) != 0)
     return 1;
   memcpy(w->m->bytes + w->m->size, bytes, n);
   w->m->size += n;
@@ -608,7 +608,7 @@ static void put_function_content(writer *w) {
   }
 }
 
-void ar_marshal(lua_State *L, ar_message *m, int first, int n,
+void ar_marshal(lua_State *L, ar_parcel *m, int first, int n,
                 const ar_copying *how) {
   int top = lua_gettop(L);
   writer w = {.L = L, .m = m, .how = how};

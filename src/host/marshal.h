@@ -30,7 +30,7 @@
 
 #include <lua.h>
 
-#include "base/message.h"
+#include "base/parcel.h"
 
 typedef struct ar_copying ar_copying;
 
@@ -60,11 +60,11 @@ void ar_shared_open(lua_State *L, const ar_shared_class *class);
 
 /* [-0, +0] Write the n values from stack place `first` on to the message,
  * which the caller keeps where an error does not lose it. */
-void ar_marshal(lua_State *L, ar_message *m, int first, int n,
+void ar_marshal(lua_State *L, ar_parcel *m, int first, int n,
                 const ar_copying *how);
 
 /* [-0, +n] The values of a message. With `code` false a function in it is
  * refused. Raises ValueError where it is not what ar_marshal writes. */
-int ar_unmarshal(lua_State *L, const ar_message *m, bool code);
+int ar_unmarshal(lua_State *L, const ar_parcel *m, bool code);
 
 #endif

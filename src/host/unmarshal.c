@@ -22,7 +22,7 @@
 
 typedef struct {
   lua_State *L;
-  const ar_message *m;
+  const ar_parcel *m;
   const unsigned char *at;
   const unsigned char *end;
   bool code; /* functions may be loaded */
@@ -398,7 +398,7 @@ static void get_contents(reader *r) {
 }
 
 /* [-0, +n] */
-static int get_all(lua_State *L, const ar_message *m, bool code) {
+static int get_all(lua_State *L, const ar_parcel *m, bool code) {
   int top = lua_gettop(L);
   uint64_t n;
   reader r = {.L = L, .m = m, .at = m->bytes, .end = m->bytes + m->size};
@@ -429,7 +429,7 @@ static int get_all(lua_State *L, const ar_message *m, bool code) {
 }
 
 typedef struct {
-  const ar_message *m;
+  const ar_parcel *m;
   bool code;
 } request;
 
@@ -439,7 +439,7 @@ static int get_protected(lua_State *L) {
   return get_all(L, q->m, q->code);
 }
 
-int ar_unmarshal(lua_State *L, const ar_message *m, bool code) {
+int ar_unmarshal(lua_State *L, const ar_parcel *m, bool code) {
   request q = {m, code};
   int top = lua_gettop(L), status;
   if (m->size < MUCH || !lua_gc(L, LUA_GCISRUNNING))

@@ -1,37 +1,37 @@
 /*
- * A message: bytes, and shared objects that travel with them.
+ * A parcel: bytes, and shared objects that travel with them.
  */
 
-#include "base/message.h"
+#include "base/parcel.h"
 
 #include "base/err.h"
 #include "base/mem.h"
 
 enum {
-  LEAST = 240 /* bytes of the first block: most messages are small */
+  LEAST = 240 /* bytes of the first block: most are small */
 };
 
-ar_message *ar_message_new(void) {
-  return ar_mem_zalloc(sizeof(ar_message));
+ar_parcel *ar_parcel_new(void) {
+  return ar_mem_zalloc(sizeof(ar_parcel));
 }
 
-void ar_message_clear(ar_message *m) {
+void ar_parcel_clear(ar_parcel *m) {
   for (size_t i = 0; i < m->n_attached; i++)
     ar_shared_drop(m->attached[i]);
   m->n_attached = 0;
   m->size = 0;
 }
 
-void ar_message_free(ar_message *m) {
+void ar_parcel_free(ar_parcel *m) {
   if (m == NULL)
     return;
-  ar_message_clear(m);
+  ar_parcel_clear(m);
   ar_mem_free(m->attached, m->attached_capacity * sizeof *m->attached);
   ar_mem_free(m->bytes, m->capacity);
   ar_mem_free(m, sizeof *m);
 }
 
-ar_err ar_message_grow(ar_message *m, size_t more) {
+ar_err ar_parcel_grow(ar_parcel *m, size_t more) {
   size_t capacity = m->capacity < LEAST ? LEAST : m->capacity;
   unsigned char *bytes;
   if (more > SIZE_MAX / 4 - m->size)
@@ -48,7 +48,7 @@ ar_err ar_message_grow(ar_message *m, size_t more) {
   return 0;
 }
 
-ar_err ar_message_attach(ar_message *m, ar_shared *shared, size_t *number) {
+ar_err ar_parcel_attach(ar_parcel *m, ar_shared *shared, size_t *number) {
   if (m->n_attached == m->attached_capacity) {
     size_t capacity = m->n_attached == 0 ? 4 : m->n_attached * 2;
     ar_shared **attached =

@@ -1,0 +1,350 @@
+/*
+ * Calls to other threads, as Lua has them.
+ */
+
+#include "bind/calls.h"
+
+#include <math.h>
+
+#include "base/err.h"
+#include "bind/worker.h"
+#include "host/lrun.h"
+#include "host/marshal.h"
+#include "host/raise.h"
+#include "loop/clock.h"
+
+/* ---- the caller's side -------------------------------------------------- */
+
+ar_call *ar_call_push_new(lua_State *L) {
+  ar_call *call = ar_call_new();
+  if (call == NULL)
+    luaL_error(L, "not enough memory");
+  /* Not anchored yet: pushing may fail, and then it is gone with the box. */
+  ar_shared_push(L, &call->shared);
+  ar_call_drop(call); /* the box has it */
+  return call;
+}
+
+ar_call *ar_check_call(lua_State *L, int idx) {
+  const ar_shared_box *b = luaL_checkudata(L, idx, ar_call_class.name);
+  if (b->shared == NULL)
+    luaL_argerror(L, idx, "the call is closed");
+  return (ar_call *)(void *)b->shared;
+}
+
+/* News came to the loop of who waits. */
+static void on_news(ar_call *call) {
+  ar_coro *c = call->waiter;
+  if (c != NULL) {
+    call->waiter = NULL;
+    ar_loop_expect(c->task.sched->loop, -1);
+    ar_task_wake(&c->task, 0);
+  } else if (call->deserted) {
+    ar_call_end_hook(call);
+  }
+}
+
+void ar_call_at_home(lua_State *L, ar_call *call, ar_lrun *run) {
+  ar_mailbox *mailbox;
+  ar_err err = ar_mailbox_of(run->run.loop, &mailbox);
+  if (err != 0)
+    ar_raise_oserror(L, err, "thread");
+  call->door = ar_door_push(L, run);
+  ar_shared_take(&call->door->shared);
+  lua_pop(L, 1);
+  call->home = ar_mailbox_ref(mailbox);
+  call->on_news = on_news;
+}
+
+/* The task does not wait any longer, but goes. */
+static ar_abort leave(ar_task *t) {
+  ar_call *call = (ar_call *)(uintptr_t)t->wait.object;
+  call->waiter = NULL;
+  ar_loop_expect(t->sched->loop, -1);
+  ar_call_desert(call);
+  return AR_ABORTED;
+}
+
+static void tell(ar_task *t) {
+  ar_call *call = (ar_call *)(uintptr_t)t->wait.object;
+  atomic_store(&call->cancelled, true);
+}
+
+/* A scope's cancellation is told to the thread, which may look at it. */
+static ar_abort abort_leaving(ar_task *t, ar_cause cause) {
+  (void)cause;
+  tell(t);
+  return leave(t);
+}
+
+/* ... and waits, as control-C does; a native request is not held back. */
+static ar_abort abort_staying(ar_task *t, ar_cause cause) {
+  if (cause == AR_CAUSE_INTERRUPT)
+    t->interrupted = true; /* at the next wait */
+  tell(t);
+  if (cause == AR_CAUSE_NATIVE || cause == AR_CAUSE_ABANDON)
+    return leave(t);
+  return AR_ABORT_LATER;
+}
+
+/* [-0, +1] What there is for who waits: an ask, nil where it is over; false
+ * where there is nothing yet. */
+static bool wait_once(lua_State *L, ar_call *call) {
+  ar_call *ask = ar_call_take_ask(call);
+  if (ask != NULL) {
+    ar_ask_push(L, ask);
+    return true;
+  }
+  if (!ar_call_state_is_final(ar_call_state_of(call)))
+    return false;
+  lua_pushnil(L);
+  return true;
+}
+
+static int park(lua_State *L, ar_call *call, ar_coro *c, bool leaving);
+
+/* ctx: may it leave? stack: call */
+static int waitk(lua_State *L, int status, lua_KContext ctx) {
+  ar_coro *c = ar_coro_resumed(L);
+  ar_call *call = ar_check_call(L, 1);
+  (void)status;
+  if (wait_once(L, call))
+    return 1;
+  return park(L, call, c, ctx != 0);
+}
+
+static int park(lua_State *L, ar_call *call, ar_coro *c, bool leaving) {
+  c->schedule_points++;
+  call->waiter = c;
+  ar_loop_expect(c->task.sched->loop, 1);
+  ar_task_park(&c->task, "thread", call,
+               leaving ? abort_leaving : abort_staying);
+  return ar_suspend(L, waitk, leaving);
+}
+
+/* call:wait(may_leave) -> an ask to be served, or nil: it is over. Checkpoint:
+ * where it has to wait. */
+static int call_wait(lua_State *L) {
+  ar_call *call = ar_check_call(L, 1);
+  bool leaving = lua_toboolean(L, 2);
+  ar_coro *c;
+  lua_settop(L, 1);
+  if (wait_once(L, call))
+    return 1;
+  c = ar_coro_check(L);
+  c->cancel_points++;
+  return park(L, call, c, leaving);
+}
+
+/* call:results() -> status, ...: true and what was returned; false, the error
+ * and its traceback; or why there is nothing of either kind. */
+static int call_results(lua_State *L) {
+  ar_call *call = ar_check_call(L, 1);
+  switch (ar_call_state_of(call)) {
+    case AR_CALL_WAITING:
+    case AR_CALL_RUNNING: lua_pushliteral(L, "pending"); return 1;
+    case AR_CALL_REFUSED: lua_pushliteral(L, "refused"); return 1;
+    case AR_CALL_WITHDRAWN: lua_pushliteral(L, "withdrawn"); return 1;
+    case AR_CALL_ANSWERED: break;
+  }
+  if (call->answer != NULL) /* it stays as it is from now on */
+    return ar_unmarshal(L, call->answer, true);
+  lua_pushliteral(L, "broken");
+  lua_pushliteral(L, "not enough memory");
+  return 2;
+}
+
+/* call:join([seconds]) -> is it over? Blocks the thread. */
+static int call_join(lua_State *L) {
+  ar_call *call = ar_check_call(L, 1);
+  ar_time until = AR_TIME_MAX;
+  if (!lua_isnoneornil(L, 2)) {
+    lua_Number seconds = ar_check_seconds(L, 2);
+    until = ar_time_add(ar_clock_monotonic(),
+                        ar_time_of_seconds(seconds > 0 ? seconds : 0));
+  }
+  lua_pushboolean(L, ar_call_join(call, until));
+  return 1;
+}
+
+static int call_state(lua_State *L) {
+  static const char *const names[] = {"waiting", "running", "answered",
+                                      "refused", "withdrawn"};
+  lua_pushstring(L, names[ar_call_state_of(ar_check_call(L, 1))]);
+  return 1;
+}
+
+/* call:withdraw() -> was it in time? */
+static int call_withdraw(lua_State *L) {
+  ar_call *call = ar_check_call(L, 1);
+  atomic_store(&call->cancelled, true);
+  lua_pushboolean(L, ar_call_finish(call, AR_CALL_WITHDRAWN, NULL));
+  return 1;
+}
+
+/* call:desert(): nobody serves its asks any more */
+static int call_desert(lua_State *L) {
+  ar_call_desert(ar_check_call(L, 1));
+  return 0;
+}
+
+static int call_is_cancelled(lua_State *L) {
+  lua_pushboolean(L, atomic_load(&ar_check_call(L, 1)->cancelled));
+  return 1;
+}
+
+static int call_id(lua_State *L) {
+  lua_pushlightuserdata(L, ar_check_call(L, 1));
+  return 1;
+}
+
+/* call:backend() -> of the run it was made in, or nil */
+static int call_backend(lua_State *L) {
+  const ar_call *call = ar_check_call(L, 1);
+  lua_pushstring(L, call->door != NULL ? call->door->backend : NULL);
+  return 1;
+}
+
+static int call_door(lua_State *L) {
+  const ar_call *call = ar_check_call(L, 1);
+  if (call->door == NULL)
+    return 0;
+  ar_shared_push(L, &call->door->shared);
+  return 1;
+}
+
+/* call:fulfil(...): answer a call that nobody was asked to answer */
+static int call_fulfil(lua_State *L) {
+  ar_call *call = ar_check_call(L, 1);
+  ar_parcel *answer = ar_worker_pack_answer(L, lua_gettop(L) - 1);
+  lua_pushboolean(L, ar_call_finish(call, AR_CALL_ANSWERED, answer));
+  return 1;
+}
+
+/* call:close(): let go of it, and of its answer */
+static int call_close(lua_State *L) {
+  ar_shared_box *b = luaL_checkudata(L, 1, ar_call_class.name);
+  ar_shared_drop(b->shared);
+  b->shared = NULL;
+  return 0;
+}
+
+static int call_eq(lua_State *L) {
+  const ar_shared_box *a = luaL_testudata(L, 1, ar_call_class.name);
+  const ar_shared_box *b = luaL_testudata(L, 2, ar_call_class.name);
+  lua_pushboolean(L, a != NULL && b != NULL && a->shared == b->shared);
+  return 1;
+}
+
+static const luaL_Reg call_methods[] = {
+    {"wait", call_wait},         {"results", call_results},
+    {"join", call_join},         {"state", call_state},
+    {"withdraw", call_withdraw}, {"desert", call_desert},
+    {"cancelled", call_is_cancelled},
+    {"id", call_id},             {"backend", call_backend},
+    {"door", call_door},         {"fulfil", call_fulfil},
+    {"close", call_close},       {"at_end", ar_thread_at_end},
+    {"__eq", call_eq},
+    {NULL, NULL}};
+
+/* ---- the other side ----------------------------------------------------- */
+
+#define ASK "Ask"
+
+typedef struct {
+  ar_call *call; /* counted; NULL: answered */
+} ask;
+
+void ar_ask_push(lua_State *L, ar_call *call) {
+  ask *a = lua_newuserdatauv(L, sizeof *a, 0);
+  a->call = call;
+  luaL_setmetatable(L, ASK);
+}
+
+static ask *check_ask(lua_State *L) {
+  return luaL_checkudata(L, 1, ASK);
+}
+
+static ar_call *check_open_ask(lua_State *L) {
+  ask *a = check_ask(L);
+  if (a->call == NULL)
+    luaL_argerror(L, 1, "the call is answered");
+  return a->call;
+}
+
+/* ask:request() -> its values; nothing where it was withdrawn */
+static int ask_request(lua_State *L) {
+  ar_call *call = check_open_ask(L);
+  ar_call_state state = ar_call_state_of(call);
+  if (state == AR_CALL_WAITING) {
+    /* Kept in the call, so that it is not lost when reading it fails. */
+    ar_parcel *request = ar_call_take(call);
+    if (request != NULL)
+      call->request = request;
+  }
+  if (call->request == NULL || ar_call_state_is_final(state))
+    return 0;
+  return ar_unmarshal(L, call->request, true);
+}
+
+/* Let go of the call. */
+static void settle(ask *a) {
+  ar_call *call = a->call;
+  a->call = NULL;
+  ar_call_drop(call);
+}
+
+/* ask:reply(...) -> did anybody want it? */
+static int ask_reply(lua_State *L) {
+  ask *a = check_ask(L);
+  ar_call *call = check_open_ask(L);
+  ar_parcel *answer = ar_worker_pack_answer(L, lua_gettop(L) - 1);
+  lua_pushboolean(L, ar_call_finish(call, AR_CALL_ANSWERED, answer));
+  settle(a);
+  return 1;
+}
+
+static int ask_cancelled(lua_State *L) {
+  lua_pushboolean(L, atomic_load(&check_open_ask(L)->cancelled));
+  return 1;
+}
+
+static int ask_id(lua_State *L) {
+  lua_pushlightuserdata(L, check_open_ask(L));
+  return 1;
+}
+
+/* ask:call() -> the Call, as its caller has it */
+static int ask_call(lua_State *L) {
+  ar_shared_push(L, &check_open_ask(L)->shared);
+  return 1;
+}
+
+static int ask_gc(lua_State *L) {
+  ask *a = check_ask(L);
+  if (a->call == NULL)
+    return 0;
+  (void)ar_call_finish(a->call, AR_CALL_REFUSED, NULL);
+  settle(a);
+  return 0;
+}
+
+static const luaL_Reg ask_methods[] = {{"request", ask_request},
+                                       {"reply", ask_reply},
+                                       {"cancelled", ask_cancelled},
+                                       {"id", ask_id},
+                                       {"call", ask_call},
+                                       {"__gc", ask_gc},
+                                       {"__close", ask_gc},
+                                       {NULL, NULL}};
+
+void ar_calls_open(lua_State *L) {
+  ar_shared_open(L, &ar_call_class);
+  luaL_getmetatable(L, ar_call_class.name);
+  luaL_setfuncs(L, call_methods, 0);
+  lua_pop(L, 1);
+  ar_class_open(L, ASK);
+  luaL_getmetatable(L, ASK);
+  luaL_setfuncs(L, ask_methods, 0);
+  lua_pop(L, 1);
+}

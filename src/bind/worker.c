@@ -1,0 +1,287 @@
+/*
+ * Lua states in threads of their own: what runs the calls of others.
+ *
+ * A state is made when its thread gets its first call, and has anyrun's
+ * libraries and no run: no task, hence no current async library. os.exit
+ * raises a SystemExit there: it ends the call, and what that means is for
+ * whoever waits for it.
+ */
+
+#include "bind/worker.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <sys/prctl.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "bind/libs.h"
+#include "host/copier.h"
+#include "host/host.h"
+#include "host/marshal.h"
+#include "host/raise.h"
+#include "host/traceback.h"
+
+#define SECOND INT64_C(1000000000)
+
+static const char key_current[] = "call being served";
+static const char key_name[] = "name of the thread";
+
+/* ---- what travels ------------------------------------------------------- */
+
+static const char *const request_labels[] = {"package.path", "package.cpath",
+                                             "context", "name", "function"};
+
+static const ar_copying request_copying = {
+    true, request_labels, (int)ar_countof(request_labels), "argument"};
+
+static const char *const answer_labels[] = {"answer"};
+
+static const ar_copying answer_copying = {
+    true, answer_labels, (int)ar_countof(answer_labels), "result"};
+
+void ar_worker_pack_request(lua_State *L, ar_call *call, int n) {
+  call->request = ar_parcel_new();
+  if (call->request == NULL)
+    luaL_error(L, "not enough memory");
+  ar_marshal(L, call->request, lua_gettop(L) - n + 1, n, &request_copying);
+  lua_pop(L, n);
+}
+
+/* stack: parcel, values... */
+static int pack(lua_State *L) {
+  ar_parcel *parcel = lua_touserdata(L, 1);
+  ar_marshal(L, parcel, 2, lua_gettop(L) - 1, &answer_copying);
+  return 0;
+}
+
+ar_parcel *ar_worker_pack_answer(lua_State *L, int n) {
+  ar_parcel *parcel = ar_parcel_new();
+  int first = lua_gettop(L) - n + 1;
+  if (parcel == NULL || !lua_checkstack(L, 8)) {
+    lua_pop(L, n);
+    ar_parcel_free(parcel);
+    return NULL;
+  }
+  lua_pushcfunction(L, pack);
+  lua_insert(L, first);
+  lua_pushlightuserdata(L, parcel);
+  lua_insert(L, first + 1);
+  if (lua_pcall(L, n + 1, 0, 0) == LUA_OK)
+    return parcel;
+  ar_parcel_clear(parcel);
+  lua_pushcfunction(L, pack); /* stack: error, pack */
+  lua_pushlightuserdata(L, parcel);
+  lua_pushboolean(L, 0);
+  lua_rotate(L, -4, -1); /* stack: pack, parcel, false, error */
+  if (lua_pcall(L, 3, 0, 0) == LUA_OK)
+    return parcel;
+  lua_pop(L, 1);
+  ar_parcel_free(parcel);
+  return NULL;
+}
+
+/* ---- the state ---------------------------------------------------------- */
+
+/* os.exit([status]) */
+static int exit_call(lua_State *L) {
+  if (lua_isnoneornil(L, 1))
+    lua_pushinteger(L, 0);
+  else if (lua_isboolean(L, 1))
+    lua_pushinteger(L, lua_toboolean(L, 1) ? 0 : 1);
+  else
+    lua_pushinteger(L, luaL_checkinteger(L, 1));
+  ar_call_errors(L, "SystemExit", 1, 1);
+  return lua_error(L);
+}
+
+static int prepare(lua_State *L) {
+  const char *backend = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  (void)lua_gc(L, LUA_GCSTOP);
+  luaL_openlibs(L);
+  ar_libs_open(L);
+  ar_host_open_thread(L, backend);
+  lua_getglobal(L, "os");
+  lua_pushcfunction(L, exit_call);
+  lua_setfield(L, -2, "exit");
+  (void)lua_gc(L, LUA_GCRESTART);
+  (void)lua_gc(L, LUA_GCGEN, 0, 0);
+  return 0;
+}
+
+static lua_State *new_state(const char *backend) {
+#ifdef AR_DEBUG
+  lua_State *L = lua_newstate(ar_mem_lua_alloc, NULL);
+#else
+  lua_State *L = luaL_newstate();
+#endif
+  if (L == NULL)
+    return NULL;
+  lua_pushcfunction(L, prepare);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)backend);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+    return L;
+  lua_close(L);
+  return NULL;
+}
+
+/* ---- a call ------------------------------------------------------------- */
+
+typedef struct {
+  ar_call *call;
+  ar_parcel *request;
+  ar_parcel *answer; /* NULL: no memory */
+} turn;
+
+ar_call *ar_worker_current(lua_State *L) {
+  ar_call *call;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key_current);
+  call = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return call;
+}
+
+const char *ar_worker_name(lua_State *L) {
+  const char *name;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key_name);
+  name = lua_tostring(L, -1);
+  lua_pop(L, 1); /* the registry keeps it */
+  return name;
+}
+
+/* [-0, +0] A field of `package` is to be the string at idx. */
+static void set_package(lua_State *L, const char *field, int idx) {
+  lua_getglobal(L, "package");
+  lua_pushvalue(L, idx);
+  lua_setfield(L, -2, field);
+  lua_pop(L, 1);
+}
+
+/* [-0, +0] The context's variables are those in the list at idx. */
+static void set_context(lua_State *L, int idx) {
+  if (lua_isnil(L, idx))
+    return;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "anyrun.context");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "from_list");
+  lua_pushvalue(L, idx);
+  lua_call(L, 1, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_context);
+  lua_pop(L, 1);
+}
+
+static void set_name(lua_State *L, int idx) {
+  if (!lua_isstring(L, idx))
+    return;
+  lua_pushvalue(L, idx);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key_name);
+  (void)prctl(PR_SET_NAME, lua_tostring(L, idx), 0, 0, 0);
+}
+
+/* Call the function at AR_REQUEST_FUNCTION, and pack what comes of it. */
+static ar_parcel *call_function(lua_State *L) {
+  int f = AR_REQUEST_FUNCTION, nargs = lua_gettop(L) - f, status;
+  lua_pushcfunction(L, ar_traceback_handler);
+  lua_replace(L, f - 1); /* the name is not needed any more */
+  status = lua_pcall(L, nargs, LUA_MULTRET, f - 1);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_replace(L, f - 1);
+  if (status != LUA_OK) /* stack: ..., false, error */
+    ar_traceback_push(L, f);
+  return ar_worker_pack_answer(L, lua_gettop(L) - f + 2);
+}
+
+static int serve_protected(lua_State *L) {
+  turn *t = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  lua_pushlightuserdata(L, t->call);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key_current);
+  ar_copier_begin_expiring(L);
+  (void)ar_unmarshal(L, t->request, true);
+  set_package(L, "path", AR_REQUEST_PATH);
+  set_package(L, "cpath", AR_REQUEST_CPATH);
+  set_context(L, AR_REQUEST_CONTEXT);
+  set_name(L, AR_REQUEST_NAME);
+  t->answer = call_function(L);
+  ar_copier_expire(L);
+  return 0;
+}
+
+/* The state is as it was before the call. */
+static void tidy(lua_State *L, const ar_duty *duty) {
+  lua_settop(L, 0);
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key_current);
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_context);
+  if (ar_worker_name(L) != NULL) {
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key_name);
+    (void)prctl(PR_SET_NAME, duty->name, 0, 0, 0);
+  }
+}
+
+static int tidy_protected(lua_State *L) {
+  tidy(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+static void serve(void **own, void *job, const ar_duty *duty) {
+  ar_call *call = job;
+  turn t = {call, ar_call_take(call), NULL};
+  lua_State *L = *own;
+  if (t.request != NULL && L == NULL)
+    *own = L = new_state(call->backend);
+  if (t.request != NULL && L != NULL) {
+    lua_pushcfunction(L, serve_protected);
+    lua_pushlightuserdata(L, &t);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK && t.answer == NULL) {
+      lua_pushliteral(L, "broken"); /* not an error of the function */
+      lua_insert(L, -2);
+      t.answer = ar_worker_pack_answer(L, 2);
+    }
+    lua_settop(L, 0);
+    lua_pushcfunction(L, tidy_protected);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)duty);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+      lua_settop(L, 0);
+  }
+  ar_parcel_free(t.request);
+  (void)ar_call_finish(call, AR_CALL_ANSWERED, t.answer);
+  ar_call_drop(call);
+}
+
+static void rest(void *own) {
+  if (own != NULL)
+    (void)lua_gc(own, LUA_GCCOLLECT);
+}
+
+static void end(void *own) {
+  if (own != NULL)
+    lua_close(own);
+}
+
+static void run_thread(void **own, void *job) {
+  serve(own, job, &ar_worker_thread);
+}
+
+const ar_duty ar_worker_thread = {"anyrun worker", 10 * SECOND, SECOND / 20,
+                                  false,           run_thread,  rest,
+                                  end};
+
+static void run_interpreter(void **own, void *job) {
+  serve(own, job, &ar_worker_interpreter);
+}
+
+const ar_duty ar_worker_interpreter = {
+    "anyrun interp", 30 * SECOND, SECOND / 20, false, run_interpreter,
+    rest,            end};
+
+static void run_once(void **own, void *job) {
+  serve(own, job, &ar_worker_once);
+}
+
+const ar_duty ar_worker_once = {"anyrun thread", 0,    0,  true,
+                                run_once,        rest, end};

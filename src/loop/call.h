@@ -1,0 +1,106 @@
+/*
+ * A call: the bytes of a request from one thread to another, and of the
+ * answer.
+ *
+ *   state      what it means                        leaves it by
+ *   WAITING    nobody has begun it                  ar_call_take -> RUNNING
+ *   RUNNING    somebody is at work on it            ar_call_finish -> the rest
+ *   ANSWERED   the answer is there                  -
+ *   REFUSED    there will be no answer: the run     -
+ *              it was for is over
+ *   WITHDRAWN  its caller does not want it          -
+ *
+ * WAITING leaves also to the last two. Whoever wants the answer waits in its
+ * thread (ar_call_join) or hears of it in a loop: news is posted to the
+ * mailbox `home`, and `on_news` called there. Whoever works on a call may ask
+ * back: an ask is a call of its own, left in the list of the first one for the
+ * task that waits for it. All functions may be called from any thread.
+ */
+
+#ifndef ar_call_h
+#define ar_call_h
+
+#include <pthread.h>
+
+#include "base/list.h"
+#include "base/parcel.h"
+#include "loop/mailbox.h"
+
+typedef struct ar_call ar_call;
+typedef struct ar_door ar_door;
+
+typedef enum {
+  AR_CALL_WAITING,
+  AR_CALL_RUNNING,
+  AR_CALL_ANSWERED,
+  AR_CALL_REFUSED,
+  AR_CALL_WITHDRAWN
+} ar_call_state;
+
+struct ar_call {
+  ar_shared shared; /* first */
+  pthread_mutex_t mutex;
+  pthread_cond_t cond; /* the state became a final one */
+  /* Under the mutex: */
+  ar_call_state state;
+  ar_parcel *request; /* owned; NULL once taken */
+  ar_parcel *answer;  /* owned; NULL until there is one, and once taken */
+  ar_list asks;       /* ar_call by in_asks, each counted */
+  bool deserted;      /* nobody serves asks any more: they go to the door */
+  bool posted;        /* `news` is on its way */
+  /* Set before the call is known to others: */
+  const char *backend; /* default of a state made for it (a constant) */
+  ar_mailbox *home;   /* ref; NULL: nobody hears of it in a loop */
+  void (*on_news)(ar_call *call); /* on the loop's thread */
+  ar_door *door;      /* counted: who takes asks that nobody serves; or NULL */
+  /* Of one side only: */
+  void *waiter;    /* borrowed: of on_news; the home loop's thread's */
+  ar_link in_asks; /* place among the asks of another call */
+  ar_message news; /* to `home` */
+  ar_message knock; /* to a door: see door.h */
+  ar_door *knocks_at; /* counted, while `knock` is on its way */
+  atomic_bool cancelled; /* whoever works on it should end soon */
+};
+
+extern const ar_shared_class ar_call_class;
+
+/* A call, WAITING, with a count of one. NULL: no memory. */
+AR_MUST_CHECK ar_call *ar_call_new(void);
+
+static inline void ar_call_drop(ar_call *call) {
+  if (call != NULL)
+    ar_shared_drop(&call->shared);
+}
+
+ar_call_state ar_call_state_of(ar_call *call);
+
+static inline bool ar_call_state_is_final(ar_call_state state) {
+  return state >= AR_CALL_ANSWERED;
+}
+
+/* Begin it: its request, which is the caller's then. NULL: it is not WAITING
+ * any more. */
+ar_parcel *ar_call_take(ar_call *call);
+
+/* It is over; `answer` (owned, may be NULL) is kept if it is ANSWERED now.
+ * False: it was over already. */
+bool ar_call_finish(ar_call *call, ar_call_state state, ar_parcel *answer);
+
+/* The answer, which is the caller's then; NULL if there is none. */
+ar_parcel *ar_call_take_answer(ar_call *call);
+
+/* Wait until it is over or the time (of the monotonic clock) has come. True:
+ * it is over. */
+bool ar_call_join(ar_call *call, ar_time until);
+
+/* Leave `ask` for whoever serves the asks of the call, and tell them. False:
+ * nobody does any more. */
+bool ar_call_ask(ar_call *call, ar_call *ask);
+
+/* The oldest ask that nobody has taken: its count is the caller's. */
+ar_call *ar_call_take_ask(ar_call *call);
+
+/* Nobody serves asks any more: those that are there go to the door. */
+void ar_call_desert(ar_call *call);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * A door: where other threads bring calls to a run.
+ */
+
+#include "loop/door.h"
+
+#include "base/mem.h"
+
+static void free_door(ar_shared *shared) {
+  ar_door *door = (ar_door *)(void *)shared;
+  ar_mailbox_unref(door->mailbox);
+  ar_mem_free(door, sizeof *door);
+}
+
+const ar_shared_class ar_door_class = {"Door", "_anyrun.thread", free_door};
+
+ar_door *ar_door_new(ar_mailbox *mailbox, const char *backend) {
+  ar_door *door = ar_mem_zalloc(sizeof *door);
+  if (door == NULL)
+    return NULL;
+  ar_shared_init(&door->shared, &ar_door_class);
+  door->mailbox = ar_mailbox_ref(mailbox);
+  door->backend = backend;
+  return door;
+}
+
+/* The call has arrived, or never will. */
+static ar_door *arrived(ar_call *call) {
+  ar_door *door = call->knocks_at;
+  call->knocks_at = NULL;
+  return door;
+}
+
+static void refuse(ar_call *call) {
+  (void)ar_call_finish(call, AR_CALL_REFUSED, NULL);
+  ar_call_drop(call);
+}
+
+static void deliver(ar_message *knock) {
+  ar_call *call = ar_container_of(knock, ar_call, knock);
+  ar_door *door = arrived(call);
+  if (door->run != NULL)
+    door->arrive(door, call); /* call may be gone */
+  else
+    refuse(call);
+  ar_door_drop(door);
+}
+
+static void drop(ar_message *knock) {
+  ar_call *call = ar_container_of(knock, ar_call, knock);
+  ar_door *door = arrived(call);
+  refuse(call);
+  ar_door_drop(door);
+}
+
+void ar_door_knock(ar_door *door, ar_call *call) {
+  ar_shared_take(&call->shared);
+  ar_shared_take(&door->shared);
+  call->knocks_at = door;
+  call->knock.deliver = deliver;
+  call->knock.drop = drop;
+  ar_mailbox_post(door->mailbox, &call->knock);
+}
+
+void ar_door_close(ar_door *door) {
+  door->run = NULL;
+}
