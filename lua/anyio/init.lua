@@ -51,11 +51,13 @@ local EXPORTS <const> = {
 -- fields whose value is a whole module
 local MODULES <const> = {
   abc = "anyio.abc",
+  from_thread = "anyio.from_thread",
   functools = "anyio.functools",
   itertools = "anyio.itertools",
   lowlevel = "anyio.lowlevel",
   streams = "anyio.streams",
   testing = "anyio.testing",
+  to_thread = "anyio.to_thread",
   with = "anyrun.with",
 }
 

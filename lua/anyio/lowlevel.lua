@@ -26,13 +26,19 @@ lowlevel.cancel_shielded_checkpoint = native_task.cancel_shielded_checkpoint
 ---@class anyio.lowlevel.EventLoopToken
 ---@field backend_name string
 local EventLoopToken = class.new("EventLoopToken")
+EventLoopToken.__copies = "value"
+
+function EventLoopToken:__eq(other)
+  return class.is(other, EventLoopToken) and self._door == other._door
+end
 
 function EventLoopToken:__tostring()
   return ("<EventLoopToken of a run of %s>"):format(self.backend_name)
 end
 
 --- The current run, as something that other threads can be given; one and
---- the same value as long as the run lasts.
+--- the same value as long as the run lasts. From then on the run is never taken
+--- for stuck: somebody may come from another thread.
 ---@return anyio.lowlevel.EventLoopToken
 ---Checkpoint: never.
 ---Raises: NoEventLoopError outside a run.
@@ -44,12 +50,22 @@ function lowlevel.current_token()
   if not token then
     token = EventLoopToken()
     token.backend_name = native_run.active()
+    token._door = require("anyrun.door").current()
+    token._door:expect(1)
     vars[EventLoopToken] = token
   end
   return token
 end
 
 lowlevel.EventLoopToken = EventLoopToken
+
+--- Makes something of a value that is not copied to other threads: a reference
+--- arrives there, which is the value again when it is handed back.
+---@param value any
+---@return userdata
+---Checkpoint: never.
+---@usage anyio.to_thread.run_sync(work, anyio.lowlevel.ref(cache))
+function lowlevel.ref(value) return require("_anyrun.thread").refer(value) end
 
 return setmetatable(lowlevel, {
   __index = function(self, key)

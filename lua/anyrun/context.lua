@@ -14,8 +14,9 @@ local context = {}
 
 local DEFAULTS <const> = { default = "any" }
 local EMPTY <const> = {}
--- Stands for nil in a table of values.
-local NIL <const> = {}
+-- Stands for nil in a table of values. A function of this module, so that it
+-- is the same one in a thread that a context is copied to.
+local function NIL() end
 
 local function fail(kind, text)
   error(require("anyrun.errors")[kind](text), 3)
@@ -204,6 +205,17 @@ function Context:run(f, ...)
   return f(...)
 end
 
+--- A context that holds what another thread's held.
+---@param vars? table values by variable, never changed
+---@return contextvars.Context
+---Checkpoint: never.
+---@usage context.of(vars):run(f)
+function context.of(vars) return setmetatable({ vars = vars }, Context) end
+
+-- How they are copied to other threads: a variable is the same one there.
+ContextVar.__copies, Context.__copies = "identity", "value"
+
+context.NIL = NIL
 context.ContextVar = ContextVar
 context.Context = Context
 context.Token = Token

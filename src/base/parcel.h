@@ -39,11 +39,10 @@ AR_MUST_CHECK ar_err ar_parcel_grow(ar_parcel *m, size_t more);
 
 /* Take one more count of the object; its number is in *number. */
 AR_MUST_CHECK ar_err ar_parcel_attach(ar_parcel *m, ar_shared *shared,
-                                       size_t *number);
+                                      size_t *number);
 
 static inline ar_err ar_parcel_reserve(ar_parcel *m, size_t more) {
-  return AR_LIKELY(m->capacity - m->size >= more) ? 0
-                                                  : ar_parcel_grow(m, more);
+  return AR_LIKELY(m->capacity - m->size >= more) ? 0 : ar_parcel_grow(m, more);
 }
 
 #endif

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 
 enum {
-  LEAST = 32,  /* slots of the first table */
-  KEPT = 4096  /* a larger table goes back when it is cleared */
+  LEAST = 32, /* slots of the first table */
+  KEPT = 4096 /* a larger table goes back when it is cleared */
 };
 
 void ar_ptrmap_init(ar_ptrmap *map) {

@@ -39,7 +39,7 @@ static void on_news(ar_call *call) {
     call->waiter = NULL;
     ar_loop_expect(c->task.sched->loop, -1);
     ar_task_wake(&c->task, 0);
-  } else if (call->deserted) {
+  } else {
     ar_call_end_hook(call);
   }
 }
@@ -188,6 +188,11 @@ static int call_desert(lua_State *L) {
   return 0;
 }
 
+static int call_is_deserted(lua_State *L) {
+  lua_pushboolean(L, ar_call_is_deserted(ar_check_call(L, 1)));
+  return 1;
+}
+
 static int call_is_cancelled(lua_State *L) {
   lua_pushboolean(L, atomic_load(&ar_check_call(L, 1)->cancelled));
   return 1;
@@ -236,16 +241,22 @@ static int call_eq(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg call_methods[] = {
-    {"wait", call_wait},         {"results", call_results},
-    {"join", call_join},         {"state", call_state},
-    {"withdraw", call_withdraw}, {"desert", call_desert},
-    {"cancelled", call_is_cancelled},
-    {"id", call_id},             {"backend", call_backend},
-    {"door", call_door},         {"fulfil", call_fulfil},
-    {"close", call_close},       {"at_end", ar_thread_at_end},
-    {"__eq", call_eq},
-    {NULL, NULL}};
+static const luaL_Reg call_methods[] = {{"wait", call_wait},
+                                        {"results", call_results},
+                                        {"join", call_join},
+                                        {"state", call_state},
+                                        {"withdraw", call_withdraw},
+                                        {"desert", call_desert},
+                                        {"cancelled", call_is_cancelled},
+                                        {"deserted", call_is_deserted},
+                                        {"id", call_id},
+                                        {"backend", call_backend},
+                                        {"door", call_door},
+                                        {"fulfil", call_fulfil},
+                                        {"close", call_close},
+                                        {"at_end", ar_thread_at_end},
+                                        {"__eq", call_eq},
+                                        {NULL, NULL}};
 
 /* ---- the other side ----------------------------------------------------- */
 
@@ -329,14 +340,11 @@ static int ask_gc(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg ask_methods[] = {{"request", ask_request},
-                                       {"reply", ask_reply},
-                                       {"cancelled", ask_cancelled},
-                                       {"id", ask_id},
-                                       {"call", ask_call},
-                                       {"__gc", ask_gc},
-                                       {"__close", ask_gc},
-                                       {NULL, NULL}};
+static const luaL_Reg ask_methods[] = {
+    {"request", ask_request},     {"reply", ask_reply},
+    {"cancelled", ask_cancelled}, {"id", ask_id},
+    {"call", ask_call},           {"__gc", ask_gc},
+    {"__close", ask_gc},          {NULL, NULL}};
 
 void ar_calls_open(lua_State *L) {
   ar_shared_open(L, &ar_call_class);

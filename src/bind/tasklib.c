@@ -138,14 +138,18 @@ static int task_spawn(lua_State *L) {
   ar_lrun *run = ar_check_run(L);
   ar_spec spec = {2, 1};
   ar_coro *c;
+  ar_scope *scope = &run->run.sched.system;
   bool system, eager;
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checkany(L, 2);
   lua_getfield(L, 1, "system");
   lua_getfield(L, 1, "eager");
-  system = lua_toboolean(L, -2);
-  eager = lua_toboolean(L, -1);
-  lua_pop(L, 2);
+  lua_getfield(L, 1, "scoped");
+  system = lua_toboolean(L, -3);
+  eager = lua_toboolean(L, -2);
+  if (lua_toboolean(L, -1) && run->run.sched.current != NULL)
+    scope = run->run.sched.current->scope; /* its cancellation counts here */
+  lua_pop(L, 3);
   if (run->run.winding && ar_list_is_empty(&run->run.sched.living))
     ar_raise(L, "RuntimeError", "Nursery is closed to new arrivals");
   c = ar_coro_new(L, run, 2, 3, lua_gettop(L) - 2);
@@ -161,8 +165,10 @@ static int task_spawn(lua_State *L) {
   ar_note_spawn(L, c);
   c->task.system = system;
   c->guarded = system;
+  if (scope != &run->run.sched.system)
+    c->parent = 0; /* the caller asks on behalf of another thread */
   ar_coro_anchor(L, c, -1);
-  ar_task_spawn(&c->task, &run->run.sched.system);
+  ar_task_spawn(&c->task, scope);
   if (eager)
     step_now(c);
   return 1;

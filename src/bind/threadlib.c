@@ -76,16 +76,6 @@ static ar_crew *check_crew(lua_State *L, crew_kind kind) {
   return w->crews[kind];
 }
 
-/* [-0, +2] package.path and package.cpath as they are now. */
-static void push_paths(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_getfield(L, -1, "package");
-  lua_remove(L, -2);
-  lua_getfield(L, -1, "path");
-  lua_getfield(L, -2, "cpath");
-  lua_remove(L, -3);
-}
-
 /* submit(kind, context, name, f, ...) -> Call: a thread calls f. In a run, the
  * task that waits for it hears of it in its loop. */
 static int thread_submit(lua_State *L) {
@@ -101,8 +91,7 @@ static int thread_submit(lua_State *L) {
   call->backend = host->backend;
   if (host->run != NULL && kind <= CREW_INTERPRETER)
     ar_call_at_home(L, call, host->run);
-  push_paths(L);
-  lua_rotate(L, 3, 2); /* stack: call, kind, paths, context, name, f, ... */
+  /* stack: call, kind, context, name, f, args... */
   ar_worker_pack_request(L, call, lua_gettop(L) - 2);
   ar_shared_take(&call->shared); /* the job's */
   err = ar_crew_run(crew, call);
@@ -184,16 +173,12 @@ static int thread_refer(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"submit", thread_submit},
-                                     {"ask", thread_ask},
-                                     {"promise", thread_promise},
-                                     {"current", thread_current},
-                                     {"door", ar_thread_door},
-                                     {"name", thread_name},
-                                     {"dismiss", thread_dismiss},
-                                     {"counts", thread_counts},
-                                     {"refer", thread_refer},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"submit", thread_submit},   {"ask", thread_ask},
+    {"promise", thread_promise}, {"current", thread_current},
+    {"door", ar_thread_door},    {"name", thread_name},
+    {"dismiss", thread_dismiss}, {"counts", thread_counts},
+    {"refer", thread_refer},     {NULL, NULL}};
 
 int luaopen_anyrun_thread(lua_State *L) {
   ar_calls_open(L);

@@ -29,16 +29,15 @@ static const char key_name[] = "name of the thread";
 
 /* ---- what travels ------------------------------------------------------- */
 
-static const char *const request_labels[] = {"package.path", "package.cpath",
-                                             "context", "name", "function"};
+static const char *const request_labels[] = {"context", "name", "function"};
 
 static const ar_copying request_copying = {
-    true, request_labels, (int)ar_countof(request_labels), "argument"};
+    true, true, request_labels, (int)ar_countof(request_labels), "argument"};
 
 static const char *const answer_labels[] = {"answer"};
 
 static const ar_copying answer_copying = {
-    true, answer_labels, (int)ar_countof(answer_labels), "result"};
+    true, false, answer_labels, (int)ar_countof(answer_labels), "result"};
 
 void ar_worker_pack_request(lua_State *L, ar_call *call, int n) {
   call->request = ar_parcel_new();
@@ -150,28 +149,6 @@ const char *ar_worker_name(lua_State *L) {
   return name;
 }
 
-/* [-0, +0] A field of `package` is to be the string at idx. */
-static void set_package(lua_State *L, const char *field, int idx) {
-  lua_getglobal(L, "package");
-  lua_pushvalue(L, idx);
-  lua_setfield(L, -2, field);
-  lua_pop(L, 1);
-}
-
-/* [-0, +0] The context's variables are those in the list at idx. */
-static void set_context(lua_State *L, int idx) {
-  if (lua_isnil(L, idx))
-    return;
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "anyrun.context");
-  lua_call(L, 1, 1);
-  lua_getfield(L, -1, "from_list");
-  lua_pushvalue(L, idx);
-  lua_call(L, 1, 1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_context);
-  lua_pop(L, 1);
-}
-
 static void set_name(lua_State *L, int idx) {
   if (!lua_isstring(L, idx))
     return;
@@ -200,9 +177,8 @@ static int serve_protected(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, key_current);
   ar_copier_begin_expiring(L);
   (void)ar_unmarshal(L, t->request, true);
-  set_package(L, "path", AR_REQUEST_PATH);
-  set_package(L, "cpath", AR_REQUEST_CPATH);
-  set_context(L, AR_REQUEST_CONTEXT);
+  lua_pushvalue(L, AR_REQUEST_CONTEXT);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_context);
   set_name(L, AR_REQUEST_NAME);
   t->answer = call_function(L);
   ar_copier_expire(L);
@@ -267,17 +243,16 @@ static void run_thread(void **own, void *job) {
   serve(own, job, &ar_worker_thread);
 }
 
-const ar_duty ar_worker_thread = {"anyrun worker", 10 * SECOND, SECOND / 20,
-                                  false,           run_thread,  rest,
-                                  end};
+const ar_duty ar_worker_thread = {
+    "anyrun worker", 10 * SECOND, SECOND / 20, false, run_thread, rest, end};
 
 static void run_interpreter(void **own, void *job) {
   serve(own, job, &ar_worker_interpreter);
 }
 
 const ar_duty ar_worker_interpreter = {
-    "anyrun interp", 30 * SECOND, SECOND / 20, false, run_interpreter,
-    rest,            end};
+    "anyrun interp", 30 * SECOND, SECOND / 20, false,
+    run_interpreter, rest,        end};
 
 static void run_once(void **own, void *job) {
   serve(own, job, &ar_worker_once);

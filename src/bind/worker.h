@@ -12,11 +12,9 @@
 
 /* What the values of a request are, and how they travel. */
 enum {
-  AR_REQUEST_PATH = 1, /* package.path */
-  AR_REQUEST_CPATH,    /* package.cpath */
-  AR_REQUEST_CONTEXT,  /* list of variables and values, or nil */
-  AR_REQUEST_NAME,     /* the thread's name meanwhile, or nil */
-  AR_REQUEST_FUNCTION  /* its arguments follow */
+  AR_REQUEST_CONTEXT = 1, /* values by variable, or nil */
+  AR_REQUEST_NAME,        /* the thread's name meanwhile, or nil */
+  AR_REQUEST_FUNCTION     /* its arguments follow */
 };
 
 /* The duties of crews whose jobs are calls (each with a count): of threads

@@ -33,9 +33,9 @@
 #define AR_TOKEN_SIZE 16
 
 struct ar_copier {
-  uint64_t id;     /* of this state; no other state has it */
-  uint64_t tokens; /* identities given so far */
-  ar_origin *origin; /* owned (one count); NULL: not yet made */
+  uint64_t id;         /* of this state; no other state has it */
+  uint64_t tokens;     /* identities given so far */
+  ar_origin *origin;   /* owned (one count); NULL: not yet made */
   lua_Integer n_named; /* modules that were loaded when names were read */
   /* What a walk over values knows; kept for its memory. */
   ar_ptrmap seen;    /* objects and upvalues met */

@@ -30,8 +30,7 @@ void ar_known_begin(lua_State *L, ar_copier *c) {
   lua_pushnil(L);
   while (lua_next(L, -2)) {
     if (is_object(lua_type(L, -1)) && lua_type(L, -2) == LUA_TSTRING &&
-        ar_ptrmap_put(&c->modules, lua_topointer(L, -1), n++) ==
-            AR_PTRMAP_NONE)
+        ar_ptrmap_put(&c->modules, lua_topointer(L, -1), n++) == AR_PTRMAP_NONE)
       luaL_error(L, "not enough memory");
     lua_pop(L, 1);
   }

@@ -31,13 +31,13 @@ typedef struct {
   ar_parcel *m;
   ar_copier *c;
   const ar_copying *how;
-  int self;          /* stack place of the copier's userdata */
-  int works;         /* of the list of tables and functions */
-  int key;           /* of the string "__index" */
+  int self;  /* stack place of the copier's userdata */
+  int works; /* of the list of tables and functions */
+  int key;   /* of the string "__index" */
   uint32_t n_objects;
   uint32_t n_works;
-  uint32_t n_cells;  /* upvalues */
-  uint32_t at;       /* whose content is being written, or ROOT | number */
+  uint32_t n_cells; /* upvalues */
+  uint32_t at;      /* whose content is being written, or ROOT | number */
   bool known_begun;
   const void *judged; /* the metatable that was looked at last */
   manner verdict;     /* on it */
@@ -236,6 +236,7 @@ static void put_by_reference(writer *w, int idx) {
     refuse(w, idx);
   ar_copier_refer(w->L, idx);
   (void)put_reference(w, lua_gettop(w->L));
+  ar_reference_expire(w->L, -1); /* the parcel has it now */
   lua_pop(w->L, 1);
 }
 
@@ -608,6 +609,26 @@ static void put_function_content(writer *w) {
   }
 }
 
+/* Where modules are looked for, if they are to be found by the reader. */
+static void put_paths(writer *w) {
+  static const char *const fields[] = {"path", "cpath"};
+  lua_State *L = w->L;
+  int top = lua_gettop(L);
+  put_byte(w, w->how->with_paths);
+  if (!w->how->with_paths)
+    return;
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "package");
+  for (size_t i = 0; i < ar_countof(fields); i++) {
+    if (!lua_istable(L, top + 2) ||
+        lua_getfield(L, top + 2, fields[i]) != LUA_TSTRING)
+      luaL_error(L, "'package.%s' must be a string", fields[i]);
+    put_string(w, -1);
+    lua_pop(L, 1);
+  }
+  lua_settop(L, top);
+}
+
 void ar_marshal(lua_State *L, ar_parcel *m, int first, int n,
                 const ar_copying *how) {
   int top = lua_gettop(L);
@@ -622,6 +643,7 @@ void ar_marshal(lua_State *L, ar_parcel *m, int first, int n,
   ar_copier_reap(L, w.c, w.self);
   ar_ptrmap_clear(&w.c->seen);
   put_bytes(&w, AR_FORM_MAGIC, AR_FORM_MAGIC_SIZE);
+  put_paths(&w);
   put_number(&w, (uint64_t)n);
   for (int i = 0; i < n; i++) {
     w.at = ROOT | (uint32_t)i;

@@ -37,6 +37,7 @@ typedef struct ar_copying ar_copying;
 /* How values are copied. */
 struct ar_copying {
   bool by_reference;         /* what cannot be copied: else an error */
+  bool with_paths;           /* package.path and cpath go along */
   const char *const *labels; /* what the first values are called in errors */
   int n_labels;
   const char *rest; /* what the others are: "argument", then their number */

@@ -1,7 +1,8 @@
 /*
  * The bytes of a copy: between marshal.c and unmarshal.c.
  *
- *   message   "arm" version n value*n content*
+ *   message   "arm" version paths n value*n content*
+ *   paths     0, or 1 and two strings: package.path and package.cpath
  *
  * A value is a tag and what the table below says. Values from TABLE on are
  * objects: they get numbers in the order in which they first appear, and OLD
@@ -28,13 +29,13 @@ enum {
   TAG_NIL,
   TAG_FALSE,
   TAG_TRUE,
-  TAG_INTEGER, /* zigzag number */
-  TAG_FLOAT,   /* 8 bytes, as this machine has them */
-  TAG_STRING,  /* length, bytes */
-  TAG_LIGHT,   /* 8 bytes: a light userdata */
-  TAG_OLD,     /* number of an object */
-  TAG_TABLE,   /* narr nhash */
-  TAG_CLASS,   /* token of AR_TOKEN_SIZE bytes, narr nhash */
+  TAG_INTEGER,   /* zigzag number */
+  TAG_FLOAT,     /* 8 bytes, as this machine has them */
+  TAG_STRING,    /* length, bytes */
+  TAG_LIGHT,     /* 8 bytes: a light userdata */
+  TAG_OLD,       /* number of an object */
+  TAG_TABLE,     /* narr nhash */
+  TAG_CLASS,     /* token of AR_TOKEN_SIZE bytes, narr nhash */
   TAG_FUNCTION,  /* length, bytecode */
   TAG_MODULE,    /* name as a string without tag */
   TAG_FIELD,     /* the same twice: module and field */

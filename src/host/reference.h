@@ -25,11 +25,11 @@ typedef struct ar_origin ar_origin;
 typedef struct ar_ref ar_ref;
 
 struct ar_ref {
-  ar_shared shared; /* first */
+  ar_shared shared;  /* first */
   ar_origin *origin; /* counted */
   uint64_t state;    /* id of the state that owns the value */
   int slot;
-  char what[24];    /* the value's type, for messages */
+  char what[24];   /* the value's type, for messages */
   ar_link dropped; /* place in the origin's list, when nobody has it */
 };
 

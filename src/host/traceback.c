@@ -11,10 +11,8 @@
 static const char key_value[] = "traceback of which value";
 static const char key_text[] = "traceback text";
 
-/* [-0, +0] Keep the traceback of `from` for the error at idx of L. */
-static void remember(lua_State *L, lua_State *from, int idx, int level) {
-  idx = lua_absindex(L, idx);
-  luaL_traceback(L, from, NULL, level);
+/* [-1, +0] The traceback on top is that of the error at idx. */
+static void keep(lua_State *L, int idx) {
   if (ar_is_error(L, idx)) {
     lua_pushliteral(L, "traceback");
     lua_insert(L, -2);
@@ -24,6 +22,17 @@ static void remember(lua_State *L, lua_State *from, int idx, int level) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, key_text);
   lua_pushvalue(L, idx);
   lua_rawsetp(L, LUA_REGISTRYINDEX, key_value);
+}
+
+void ar_traceback_set(lua_State *L, int idx) {
+  keep(L, lua_absindex(L, idx));
+}
+
+/* [-0, +0] Keep the traceback of `from` for the error at idx of L. */
+static void remember(lua_State *L, lua_State *from, int idx, int level) {
+  idx = lua_absindex(L, idx);
+  luaL_traceback(L, from, NULL, level);
+  keep(L, idx);
 }
 
 /* Is it ar_rethrow that raises? The function above the handler is the one

@@ -18,6 +18,10 @@ int ar_traceback_handler(lua_State *L);
 /* [-0, +1] The traceback text of the error value at idx, or nil. */
 void ar_traceback_push(lua_State *L, int idx);
 
+/* [-1, +0] The text on top is the traceback of the error value at idx, which
+ * is about to be raised by ar_rethrow. */
+void ar_traceback_set(lua_State *L, int idx);
+
 /* The error at idx was raised in coroutine `co`, which is about to go: its
  * traceback is remembered. */
 void ar_traceback_of_coroutine(lua_State *L, lua_State *co, int idx);

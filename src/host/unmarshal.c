@@ -25,7 +25,7 @@ typedef struct {
   const ar_parcel *m;
   const unsigned char *at;
   const unsigned char *end;
-  bool code; /* functions may be loaded */
+  bool code;   /* functions may be loaded */
   int self;    /* stack place of the copier's userdata */
   int objects; /* of the list of objects, by number + 1 */
   int works;   /* of the list of those with contents */
@@ -177,8 +177,9 @@ static void get_field(reader *r) {
   get_string(r);
   lua_pushvalue(L, -1);
   if (lua_gettable(L, top + 1) == LUA_TNIL)
-    ar_raise(L, "LookupError", "a copied value is '%s' of a module that has "
-                               "no such field here",
+    ar_raise(L, "LookupError",
+             "a copied value is '%s' of a module that has "
+             "no such field here",
              lua_tostring(L, top + 2));
   lua_replace(L, top + 1);
   lua_settop(L, top + 1);
@@ -397,6 +398,26 @@ static void get_contents(reader *r) {
   set_metatables(r);
 }
 
+/* Modules are looked for as the writer would: before any is. */
+static void get_paths(reader *r) {
+  static const char *const fields[] = {"path", "cpath"};
+  lua_State *L = r->L;
+  int top = lua_gettop(L);
+  if (get_byte(r) == 0)
+    return;
+  check_code(r);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "package");
+  for (size_t i = 0; i < ar_countof(fields); i++) {
+    get_string(r);
+    if (lua_istable(L, top + 2))
+      lua_setfield(L, top + 2, fields[i]);
+    else
+      lua_pop(L, 1);
+  }
+  lua_settop(L, top);
+}
+
 /* [-0, +n] */
 static int get_all(lua_State *L, const ar_parcel *m, bool code) {
   int top = lua_gettop(L);
@@ -415,6 +436,7 @@ static int get_all(lua_State *L, const ar_parcel *m, bool code) {
   if (memcmp(get_bytes(&r, AR_FORM_MAGIC_SIZE), AR_FORM_MAGIC,
              AR_FORM_MAGIC_SIZE) != 0)
     corrupt(&r, "it begins otherwise, or is of another version");
+  get_paths(&r);
   n = get_number(&r);
   if (n > r.budget)
     corrupt(&r, "it ends too soon");

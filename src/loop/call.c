@@ -170,6 +170,14 @@ ar_call *ar_call_take_ask(ar_call *call) {
   return link != NULL ? ar_container_of(link, ar_call, in_asks) : NULL;
 }
 
+bool ar_call_is_deserted(ar_call *call) {
+  bool deserted;
+  lock(call);
+  deserted = call->deserted;
+  unlock(call);
+  return deserted;
+}
+
 void ar_call_desert(ar_call *call) {
   ar_call *ask;
   lock(call);

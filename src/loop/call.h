@@ -50,15 +50,15 @@ struct ar_call {
   bool posted;        /* `news` is on its way */
   /* Set before the call is known to others: */
   const char *backend; /* default of a state made for it (a constant) */
-  ar_mailbox *home;   /* ref; NULL: nobody hears of it in a loop */
+  ar_mailbox *home;    /* ref; NULL: nobody hears of it in a loop */
   void (*on_news)(ar_call *call); /* on the loop's thread */
-  ar_door *door;      /* counted: who takes asks that nobody serves; or NULL */
+  ar_door *door; /* counted: who takes asks that nobody serves; or NULL */
   /* Of one side only: */
-  void *waiter;    /* borrowed: of on_news; the home loop's thread's */
-  ar_link in_asks; /* place among the asks of another call */
-  ar_message news; /* to `home` */
-  ar_message knock; /* to a door: see door.h */
-  ar_door *knocks_at; /* counted, while `knock` is on its way */
+  void *waiter;          /* borrowed: of on_news; the home loop's thread's */
+  ar_link in_asks;       /* place among the asks of another call */
+  ar_message news;       /* to `home` */
+  ar_message knock;      /* to a door: see door.h */
+  ar_door *knocks_at;    /* counted, while `knock` is on its way */
   atomic_bool cancelled; /* whoever works on it should end soon */
 };
 
@@ -99,6 +99,8 @@ bool ar_call_ask(ar_call *call, ar_call *ask);
 
 /* The oldest ask that nobody has taken: its count is the caller's. */
 ar_call *ar_call_take_ask(ar_call *call);
+
+bool ar_call_is_deserted(ar_call *call);
 
 /* Nobody serves asks any more: those that are there go to the door. */
 void ar_call_desert(ar_call *call);
