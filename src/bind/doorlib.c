@@ -132,9 +132,10 @@ static int keeper_gc(lua_State *L) {
 }
 
 /* [-0, +1] stack: ..., vars */
-static keeper *new_keeper(lua_State *L, ar_lrun *run) {
+static ar_door *new_keeper(lua_State *L, ar_lrun *run) {
   keeper *k = lua_newuserdatauv(L, sizeof *k, 0);
   ar_mailbox *mailbox;
+  ar_door *door;
   ar_err err;
   memset(k, 0, sizeof *k);
   ar_link_init(&k->loose.link);
@@ -147,30 +148,33 @@ static keeper *new_keeper(lua_State *L, ar_lrun *run) {
   err = ar_mailbox_of(run->run.loop, &mailbox);
   if (err != 0)
     ar_raise_oserror(L, err, "thread");
-  k->door = ar_door_new(mailbox, run->run.backend->name);
-  if (k->door == NULL)
+  door = ar_door_new(mailbox, run->run.backend->name);
+  if (door == NULL) {
     luaL_error(L, "not enough memory");
+    AR_UNREACHABLE();
+  }
+  k->door = door;
   lua_pushvalue(L, -1);
   lua_rawsetp(L, -3, key_keeper);
-  k->door->run = run;
-  k->door->arrive = arrive;
+  door->run = run;
+  door->arrive = arrive;
   ar_list_push(&run->loose, &k->loose.link);
-  return k;
+  return door;
 }
 
 ar_door *ar_door_push(lua_State *L, ar_lrun *run) {
-  keeper *k;
+  ar_door *door;
   push_vars(L, run);
   if (lua_rawgetp(L, -1, key_keeper) == LUA_TUSERDATA) {
-    k = lua_touserdata(L, -1);
+    door = ((const keeper *)lua_touserdata(L, -1))->door;
   } else {
     lua_pop(L, 1);
-    k = new_keeper(L, run);
+    door = new_keeper(L, run);
   }
-  ar_shared_push(L, &k->door->shared);
+  ar_shared_push(L, &door->shared);
   lua_replace(L, -3);
   lua_pop(L, 1);
-  return k->door;
+  return door;
 }
 
 /* door([handler]) -> the door of the current run */

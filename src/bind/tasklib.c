@@ -165,8 +165,7 @@ static int task_spawn(lua_State *L) {
   ar_note_spawn(L, c);
   c->task.system = system;
   c->guarded = system;
-  if (scope != &run->run.sched.system)
-    c->parent = 0; /* the caller asks on behalf of another thread */
+  c->parent = scope == &run->run.sched.system ? c->parent : 0;
   ar_coro_anchor(L, c, -1);
   ar_task_spawn(&c->task, scope);
   if (eager)

@@ -87,7 +87,9 @@ void ar_copier_refer(lua_State *L, int idx) {
   c = ar_copier_push(L);
   self = lua_gettop(L);
   ar_copier_reap(L, c, self);
-  if (c->origin == NULL && (c->origin = ar_origin_new()) == NULL)
+  if (c->origin == NULL)
+    c->origin = ar_origin_new();
+  if (c->origin == NULL)
     luaL_error(L, "not enough memory");
   lua_getiuservalue(L, self, AR_COPIER_SLOTS);
   lua_pushvalue(L, idx);

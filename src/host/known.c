@@ -1,5 +1,6 @@
 /*
- * Values that every Lua state has under a name.
+ * Values that every Lua state has under a name; how instances of classes
+ * travel; and, for what cannot go, where it was found.
  *
  * Modules are compared anew before each walk: there are some fifty. Their
  * fields are read when one is asked for that is not known and modules were
@@ -13,6 +14,8 @@
 #include <string.h>
 
 #include "host/embed.h"
+#include "host/marshal_int.h"
+#include "host/raise.h"
 
 static bool is_object(int type) {
   return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TUSERDATA;
@@ -161,4 +164,157 @@ bool ar_known_push_field(lua_State *L, ar_copier *c, int self, int idx) {
   read_names(L, self);
   c->n_named = (lua_Integer)c->modules.used;
   return look_up(L, c, self, idx);
+}
+
+/* ---- classes ------------------------------------------------------------ */
+
+/* [-0, +0] Is there a raw field of this name in the table at idx? */
+static bool has_raw(lua_State *L, int idx, const char *field) {
+  bool has;
+  lua_pushstring(L, field);
+  has = lua_rawget(L, idx) != LUA_TNIL;
+  lua_pop(L, 1);
+  return has;
+}
+
+/* How instances of the class at idx, a metatable, travel. */
+static ar_manner judge(ar_writer *w, int idx) {
+  lua_State *L = w->L;
+  int top = lua_gettop(L);
+  ar_manner verdict = AR_BY_VALUE;
+  if (has_raw(L, idx, "__kind"))
+    return AR_BY_VALUE; /* errors */
+  lua_pushliteral(L, "__copies");
+  if (lua_rawget(L, idx) == LUA_TSTRING) {
+    if (strcmp(lua_tostring(L, -1), "identity") == 0)
+      verdict = AR_BY_IDENTITY;
+    lua_settop(L, top);
+    return verdict;
+  }
+  lua_settop(L, top);
+  lua_pushvalue(L, idx);
+  /* Is it a class of the library, or does it extend one? */
+  for (int i = 0; i < 16 && lua_istable(L, -1); i++) {
+    int cls = lua_gettop(L);
+    if (ar_known_push_field(L, w->c, w->self, cls) ||
+        (ar_known_push_module(L, w->c, cls) &&
+         ar_known_is_own(lua_tostring(L, -1)))) {
+      verdict = AR_BY_REFERENCE;
+      break;
+    }
+    lua_settop(L, cls);
+    lua_pushliteral(L, "base");
+    (void)lua_rawget(L, cls);
+    lua_replace(L, cls);
+  }
+  lua_settop(L, top);
+  return verdict;
+}
+
+/* How the table at idx, an instance with a metatable, travels. */
+ar_manner ar_writer_manner(ar_writer *w, int idx) {
+  if (!lua_getmetatable(w->L, idx))
+    return AR_BY_VALUE;
+  if (w->judged != lua_topointer(w->L, -1)) {
+    w->judged = lua_topointer(w->L, -1);
+    w->verdict = judge(w, lua_gettop(w->L));
+  }
+  lua_pop(w->L, 1);
+  return w->verdict;
+}
+
+/* ---- what cannot go ----------------------------------------------------- */
+
+/* [-0, +1] The value at idx, as a key is written behind a table's name. */
+static void push_key(lua_State *L, int idx) {
+  const char *s = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
+  if (s != NULL && s[strspn(s, "abcdefghijklmnopqrstuvwxyz_"
+                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")] == 0) {
+    lua_pushfstring(L, ".%s", s);
+    return;
+  }
+  if (s != NULL || lua_type(L, idx) == LUA_TNUMBER) {
+    lua_pushvalue(L, idx);
+    lua_pushfstring(L, s != NULL ? "['%s']" : "[%s]", lua_tostring(L, -1));
+    lua_remove(L, -2);
+    return;
+  }
+  lua_pushfstring(L, "[%s]", luaL_typename(L, idx));
+}
+
+/* [-0, +1] How the table at `holder` holds the value at `value`. */
+static void push_step_in_table(lua_State *L, int holder, int value) {
+  lua_pushnil(L);
+  while (lua_next(L, holder)) {
+    if (lua_rawequal(L, -1, value)) {
+      lua_pop(L, 1);
+      push_key(L, lua_gettop(L));
+      lua_remove(L, -2);
+      return;
+    }
+    if (lua_rawequal(L, -2, value)) {
+      lua_pop(L, 2);
+      lua_pushliteral(L, " (a key)");
+      return;
+    }
+    lua_pop(L, 1);
+  }
+  lua_pushliteral(L, " (its metatable)");
+}
+
+static void push_step_in_function(lua_State *L, int holder, int value) {
+  const char *name;
+  for (int i = 1; (name = lua_getupvalue(L, holder, i)) != NULL; i++) {
+    bool is = lua_rawequal(L, -1, value);
+    lua_pop(L, 1);
+    if (is) {
+      lua_pushfstring(L, " (upvalue '%s')", name);
+      return;
+    }
+  }
+  lua_pushliteral(L, "");
+}
+
+/* [-1, +1] The path to the value on top: "argument 2.config.handle". */
+static void push_path(ar_writer *w) {
+  lua_State *L = w->L;
+  int value = lua_gettop(L), path = value + 1;
+  uint32_t at = w->at, root;
+  const ar_copying *how = w->how;
+  lua_pushliteral(L, "");
+  while ((at & AR_WRITER_ROOT) == 0) {
+    lua_rawgeti(L, w->works, at + 1); /* stack: value, path, holder */
+    if (lua_istable(L, -1))
+      push_step_in_table(L, path + 1, value);
+    else
+      push_step_in_function(L, path + 1, value);
+    lua_pushvalue(L, path);
+    lua_concat(L, 2);
+    lua_replace(L, path);
+    lua_replace(L, value); /* the holder is the next to be found */
+    at = w->c->parents[at];
+  }
+  root = at & ~AR_WRITER_ROOT;
+  if ((int)root < how->n_labels)
+    lua_pushstring(L, how->labels[root]);
+  else
+    lua_pushfstring(L, "%s %d", how->rest, (int)root - how->n_labels + 1);
+  lua_pushvalue(L, path);
+  lua_concat(L, 2);
+  lua_replace(L, value);
+  lua_settop(L, value);
+}
+
+void ar_writer_refuse(ar_writer *w, int idx) {
+  lua_State *L = w->L;
+  const char *what = luaL_typename(L, idx);
+  luaL_checkstack(L, 20, NULL);
+  if (luaL_getmetafield(L, idx, "__name") == LUA_TSTRING)
+    what = lua_tostring(L, -1);
+  else if (lua_iscfunction(L, idx))
+    what = "a function of C";
+  lua_pushvalue(L, idx);
+  push_path(w);
+  ar_raise(L, "TypeError", "%s: %s (it cannot be copied to another process)",
+           lua_tostring(L, -1), what);
 }

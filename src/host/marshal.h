@@ -31,6 +31,7 @@
 #include <lua.h>
 
 #include "base/parcel.h"
+#include "host/sharedbox.h"
 
 typedef struct ar_copying ar_copying;
 
@@ -42,22 +43,6 @@ struct ar_copying {
   int n_labels;
   const char *rest; /* what the others are: "argument", then their number */
 };
-
-/* The field of a userdata's metatable that says it is a box of a shared
- * object, and its value. */
-#define AR_SHARED_FIELD "__shared"
-extern const char ar_key_shared[];
-
-/* The userdata of a shared object. */
-typedef struct {
-  ar_shared *shared; /* counted; NULL: closed */
-} ar_shared_box;
-
-/* [-0, +1] A userdata for the object, which takes a count. */
-void ar_shared_push(lua_State *L, ar_shared *shared);
-
-/* [-0, +0] A metatable for the boxes of this class, once a state. */
-void ar_shared_open(lua_State *L, const ar_shared_class *class);
 
 /* [-0, +0] Write the n values from stack place `first` on to the message,
  * which the caller keeps where an error does not lose it. */

@@ -22,6 +22,12 @@
 #ifndef ar_marshal_int_h
 #define ar_marshal_int_h
 
+#include <lauxlib.h>
+#include <string.h>
+
+#include "host/copier.h"
+#include "host/marshal.h"
+
 #define AR_FORM_MAGIC "arm\x01" /* its last byte is the version */
 #define AR_FORM_MAGIC_SIZE 4
 
@@ -42,5 +48,102 @@ enum {
   TAG_REFERENCE, /* number of the attached ar_ref, n, string*n: its path */
   TAG_SHARED     /* number of the attached object */
 };
+
+/* ---- the writing side --------------------------------------------------- */
+
+/* Parents of what the caller gave: its number, marked. */
+#define AR_WRITER_ROOT UINT32_C(0x80000000)
+
+/* A class's verdict on its instances. */
+typedef enum {
+  AR_BY_VALUE,
+  AR_BY_IDENTITY,
+  AR_BY_REFERENCE
+} ar_manner;
+
+typedef struct {
+  lua_State *L;
+  ar_parcel *m;
+  ar_copier *c;
+  const ar_copying *how;
+  int self;  /* stack place of the copier's userdata */
+  int works; /* of the list of tables and functions */
+  int key;   /* of the string "__index" */
+  uint32_t n_objects;
+  uint32_t n_works;
+  uint32_t n_cells; /* upvalues */
+  uint32_t at; /* whose content is being written, or AR_WRITER_ROOT | number */
+  bool known_begun;
+  const void *judged; /* the metatable that was looked at last */
+  ar_manner verdict;  /* on it */
+} ar_writer;
+
+AR_NORETURN static inline void ar_no_memory(ar_writer *w) {
+  luaL_error(w->L, "not enough memory");
+  AR_UNREACHABLE();
+}
+
+static inline unsigned char *ar_room(ar_writer *w, size_t n) {
+  if (AR_UNLIKELY(ar_parcel_reserve(w->m, n) != 0))
+    ar_no_memory(w);
+  return w->m->bytes + w->m->size;
+}
+
+static inline void ar_put_byte(ar_writer *w, unsigned char byte) {
+  *ar_room(w, 1) = byte;
+  w->m->size++;
+}
+
+static inline unsigned char *ar_encode(unsigned char *p, uint64_t n) {
+  while (n >= 0x80) {
+    *p++ = (unsigned char)(n | 0x80);
+    n >>= 7;
+  }
+  *p++ = (unsigned char)n;
+  return p;
+}
+
+static inline void ar_put_number(ar_writer *w, uint64_t n) {
+  unsigned char *p = ar_room(w, 10);
+  w->m->size += (size_t)(ar_encode(p, n) - p);
+}
+
+static inline void ar_put_tagged(ar_writer *w, unsigned char tag, uint64_t n) {
+  unsigned char *p = ar_room(w, 11);
+  *p = tag;
+  w->m->size += (size_t)(ar_encode(p + 1, n) - p);
+}
+
+static inline void ar_put_bytes(ar_writer *w, const void *bytes, size_t n) {
+  memcpy(ar_room(w, n), bytes, n);
+  w->m->size += n;
+}
+
+/* The string at idx, without a tag. */
+static inline void ar_put_string(ar_writer *w, int idx) {
+  size_t length;
+  const char *s = lua_tolstring(w->L, idx, &length);
+  ar_put_number(w, length);
+  ar_put_bytes(w, s, length);
+}
+
+static inline void ar_put_eight(ar_writer *w, unsigned char tag,
+                                const void *bytes) {
+  unsigned char *p = ar_room(w, 9);
+  *p = tag;
+  memcpy(p + 1, bytes, 8);
+  w->m->size += 9;
+}
+
+static inline void ar_put_integer(ar_writer *w, lua_Integer i) {
+  uint64_t u = (uint64_t)i;
+  ar_put_tagged(w, TAG_INTEGER, (u << 1) ^ (i < 0 ? UINT64_MAX : 0));
+}
+
+/* Raises: the value at idx cannot go. */
+AR_NORETURN void ar_writer_refuse(ar_writer *w, int idx);
+
+/* How the table at idx, an instance with a metatable, travels. */
+ar_manner ar_writer_manner(ar_writer *w, int idx);
 
 #endif
