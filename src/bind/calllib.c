@@ -58,7 +58,7 @@ void ar_call_at_home(lua_State *L, ar_call *call, ar_lrun *run) {
 
 /* The task does not wait any longer, but goes. */
 static ar_abort leave(ar_task *t) {
-  ar_call *call = (ar_call *)(uintptr_t)t->wait.object;
+  ar_call *call = (ar_call *)(uintptr_t)t->kit->wait.object;
   call->waiter = NULL;
   ar_loop_expect(t->sched->loop, -1);
   ar_call_desert(call);
@@ -66,7 +66,7 @@ static ar_abort leave(ar_task *t) {
 }
 
 static void tell(ar_task *t) {
-  ar_call *call = (ar_call *)(uintptr_t)t->wait.object;
+  ar_call *call = (ar_call *)(uintptr_t)t->kit->wait.object;
   atomic_store(&call->cancelled, true);
 }
 
