@@ -468,8 +468,23 @@ static int channel_methods(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"methods", channel_methods}, {"open", channel_open}, {NULL, NULL}};
+/* end_of(value) -> its channel, whether it sends, whether it is closed; nil
+ * where the value is no end of a channel */
+static int channel_end_of(lua_State *L) {
+  const chend *e = lua_touserdata(L, 1);
+  if (e == NULL || lua_islightuserdata(L, 1) || lua_rawlen(L, 1) != sizeof *e ||
+      e->magic != ar_key_end)
+    return 0;
+  lua_getiuservalue(L, 1, UV_CHANNEL);
+  lua_pushboolean(L, e->sends);
+  lua_pushboolean(L, e->closed);
+  return 3;
+}
+
+static const luaL_Reg functions[] = {{"end_of", channel_end_of},
+                                     {"methods", channel_methods},
+                                     {"open", channel_open},
+                                     {NULL, NULL}};
 
 int luaopen_anyrun_channel(lua_State *L) {
   ar_class_open(L, "Channel");

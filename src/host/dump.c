@@ -83,6 +83,25 @@ static void push_waited(lua_State *L, ar_coro *c) {
   lua_pushnil(L);
 }
 
+static void set_stack(lua_State *L, lua_State *co, const char *field) {
+  if (!lua_checkstack(co, 1))
+    return;
+  (void)lua_pushthread(co);
+  lua_xmove(co, L, 1);
+  lua_setfield(L, -2, field);
+}
+
+/* [-0, +0] The stacks of a task, for who looks for what it holds: fields of
+ * the table on top. */
+static void set_stacks(lua_State *L, ar_coro *c) {
+  const ar_frame *f = ar_frame_of(&c->task);
+  if (f == NULL)
+    return;
+  set_stack(L, f->L, "stack");
+  if (f->inner != NULL && f->inner != f->L)
+    set_stack(L, f->inner, "inner_stack");
+}
+
 void ar_dump_push_deadlock(lua_State *L, ar_lrun *run) {
   ar_sched *s = &run->run.sched;
   lua_Integer n = 0;
@@ -92,7 +111,7 @@ void ar_dump_push_deadlock(lua_State *L, ar_lrun *run) {
   for (link = ar_list_first(&s->living); link != NULL;
        link = ar_list_next(&s->living, link)) {
     ar_coro *c = ar_coro_of(ar_container_of(link, ar_task, in_living));
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 6);
     ar_coro_push(L, c);
     ar_dump_push_name(L, -1);
     lua_setfield(L, -3, "name");
@@ -106,6 +125,7 @@ void ar_dump_push_deadlock(lua_State *L, ar_lrun *run) {
     lua_setfield(L, -2, "waits_for");
     ar_dump_push_where(L, c);
     lua_setfield(L, -2, "where");
+    set_stacks(L, c);
     lua_rawseti(L, -2, ++n);
   }
   lua_getglobal(L, "require");

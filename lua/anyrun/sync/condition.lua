@@ -9,7 +9,7 @@ local new_lot = require("_anyrun.lot").new
 local options = require "anyrun.options"
 local checkpoint_if_cancelled = require("_anyrun.time").checkpoint_if_cancelled
 
-local error, getmetatable = error, getmetatable
+local error, getmetatable, tostring = error, getmetatable, tostring
 local huge = math.huge
 
 ---@class anyio.Condition
@@ -146,8 +146,7 @@ function Condition:statistics()
 end
 
 function Condition:__tostring()
-  return ("<Condition: %s, %d waiting>"):format(
-    self._lock:locked() and "locked" or "unlocked", #self._lot)
+  return ("<Condition: %d waiting, %s>"):format(#self._lot, tostring(self._lock))
 end
 
 return Condition

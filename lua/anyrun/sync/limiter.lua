@@ -12,7 +12,7 @@ local time = require "_anyrun.time"
 local checkpoint_if_cancelled, yield = time.checkpoint_if_cancelled, time.yield
 local current = task_lib.current
 local error, getmetatable, math_type = error, getmetatable, math.type
-local next, rawset = next, rawset
+local concat, next, rawset, tostring = table.concat, next, rawset, tostring
 local huge = math.huge
 
 ---@class anyio.CapacityLimiter
@@ -232,9 +232,24 @@ function CapacityLimiter:statistics()
   }
 end
 
+-- Some of those who have a token; a task by its name.
+local function some_borrowers(self)
+  local names = {}
+  for borrower in next, self._borrowers do
+    if #names == 3 then
+      names[4] = "..."
+      break
+    end
+    local ok, name = errors.pcall(task_lib.name, borrower)
+    names[#names + 1] = ok and "'" .. name .. "'" or tostring(borrower)
+  end
+  return concat(names, ", ")
+end
+
 function CapacityLimiter:__tostring()
-  return ("<CapacityLimiter: %d of %s borrowed, %d waiting>"):format(
-    self._borrowed, self._total, #self._lot)
+  return ("<CapacityLimiter: %d of %s borrowed%s, %d waiting>"):format(
+    self._borrowed, self._total,
+    self._borrowed > 0 and " by " .. some_borrowers(self) or "", #self._lot)
 end
 
 return CapacityLimiter
