@@ -94,8 +94,8 @@ local function fire(self)
   })
 end
 
--- A timer has no context of its own in C.
-local function fire_timer(self)
+-- For those that have no context of their own in C.
+local function fire_in_context(self)
   local old = swap_context(self._context)
   local ok, err = base.try(fire, self)
   swap_context(old)
@@ -132,6 +132,24 @@ local function new(cls, loop, fname, target, ...)
   }, cls)
 end
 
+--- A callback that somebody calls when it is time, perhaps more than once.
+---@param loop asyncio.Loop
+---@param fname string the function's name as the caller knows it
+---@param target function|table
+---@param ... any
+---@return asyncio.Handle
+---Checkpoint: never.
+---@usage local handle = handles.idle(loop, "add_reader", f)
+function handles.idle(loop, fname, target, ...)
+  return new(Handle, loop, fname, target, ...)
+end
+
+--- Calls it, in its context; its error is reported.
+---@param self asyncio.Handle
+---Checkpoint: never.
+---@usage handles.run(handle)
+handles.run = fire_in_context
+
 --- Gives a handle to the scheduler. Its loop must be the one that runs.
 ---@param self asyncio.Handle
 ---Checkpoint: never.
@@ -139,7 +157,7 @@ end
 function handles.start(self)
   if self._cancelled then return end
   if self._when and not self._soon then
-    self._item = time_lib.timer(self._when, function() fire_timer(self) end)
+    self._item = time_lib.timer(self._when, function() fire_in_context(self) end)
   else
     self._item = call_soon(fire, self._context, self)
   end

@@ -25,7 +25,14 @@ local EXPORTS <const> = {
     "get_event_loop", "get_running_loop", "new_event_loop", "set_event_loop",
   },
   ["asyncio.handles"] = { "Handle", "TimerHandle" },
+  ["asyncio.protocols"] = { "BaseProtocol", "DatagramProtocol", "Protocol" },
+  ["asyncio.socket"] = { "Socket", "socket", "socket_from_fd" },
   ["asyncio.stream_reader"] = { "StreamReader" },
+  ["asyncio.stream_writer"] = { "StreamWriter" },
+  ["asyncio.streams"] = {
+    "open_connection", "open_unix_connection", "start_server",
+    "start_unix_server",
+  },
   ["asyncio.eager"] = { "create_eager_task_factory", "eager_task_factory" },
   ["anyrun.errors"] = {
     "BrokenBarrierError", "CancelledError", "IncompleteReadError",

@@ -5,6 +5,7 @@
 
 local base = require "asyncio.base"
 local class = require "anyrun.class"
+local elsewhere = require "asyncio.elsewhere"
 local errors = require "anyrun.errors"
 local futures = require "asyncio.futures"
 local handles = require "asyncio.handles"
@@ -274,14 +275,9 @@ function Loop:__tostring()
     tostring(self:is_running()), tostring(self._closed), tostring(self._debug))
 end
 
--- What few loops need has files of its own, loaded when it is first used:
--- method -> the file that adds it to the class.
-local ELSEWHERE <const> = {
-  getaddrinfo = "asyncio.names", getnameinfo = "asyncio.names",
-}
-
+-- What few loops need has files of its own, loaded when it is first used.
 getmetatable(Loop).__index = function(cls, key)
-  local file = ELSEWHERE[key]
+  local file = elsewhere[key]
   if not file then return nil end
   require(file)
   return rawget(cls, key)

@@ -17,7 +17,8 @@ typedef struct ar_lsock ar_lsock;
 typedef enum {
   AR_LSOCK_STREAM,
   AR_LSOCK_LISTENER,
-  AR_LSOCK_DATAGRAM
+  AR_LSOCK_DATAGRAM,
+  AR_LSOCK_PLAIN /* any: it does what it is told, and never waits */
 } ar_lsock_kind;
 
 /* User values of a socket. */
@@ -58,6 +59,12 @@ AR_NORETURN void ar_lsock_broken(lua_State *L, ar_err err, const char *what);
 void ar_lsock_stream_methods(lua_State *L);
 void ar_lsock_listener_methods(lua_State *L);
 void ar_lsock_datagram_methods(lua_State *L);
+void ar_lsock_plain_methods(lua_State *L);
+
+/* Functions of the module that make plain ones, or tell sockets' files. */
+int ar_lsock_open_plain(lua_State *L);
+int ar_lsock_adopt_plain(lua_State *L);
+int ar_lsock_file(lua_State *L);
 
 static inline int ar_lsock_number(const ar_lsock *s) {
   return ar_fd_number(s->lfd.fd);

@@ -18,7 +18,8 @@
 
 static const char key_socket[] = "socket";
 
-static const char *const kinds[] = {"stream", "listener", "datagram", NULL};
+static const char *const kinds[] = {"stream", "listener", "datagram", "plain",
+                                    NULL};
 
 ar_lsock *ar_lsock_new(lua_State *L, int class, ar_lsock_kind kind) {
   ar_lsock *s = lua_newuserdatauv(L, sizeof *s, AR_LSOCK_UV_COUNT);
@@ -204,13 +205,14 @@ static int socket_peer(lua_State *L) {
 
 static const char *const option_names[] = {
     "reuse_address", "reuse_port", "ipv6_only", "no_delay",
-    "receive_room",  "send_room",  NULL};
+    "receive_room",  "send_room",  "broadcast", NULL};
 static const struct {
   int level;
   int option;
 } option_numbers[] = {{SOL_SOCKET, SO_REUSEADDR},  {SOL_SOCKET, SO_REUSEPORT},
                       {IPPROTO_IPV6, IPV6_V6ONLY}, {IPPROTO_TCP, TCP_NODELAY},
-                      {SOL_SOCKET, SO_RCVBUF},     {SOL_SOCKET, SO_SNDBUF}};
+                      {SOL_SOCKET, SO_RCVBUF},     {SOL_SOCKET, SO_SNDBUF},
+                      {SOL_SOCKET, SO_BROADCAST}};
 
 /* _set(socket, option, integer) */
 static int socket_set(lua_State *L) {
@@ -252,9 +254,9 @@ static const luaL_Reg common[] = {
 
 /* methods(class, kind) -> class */
 static int socket_methods(lua_State *L) {
-  static void (*const adders[])(lua_State *) = {ar_lsock_stream_methods,
-                                                ar_lsock_listener_methods,
-                                                ar_lsock_datagram_methods};
+  static void (*const adders[])(lua_State *) = {
+      ar_lsock_stream_methods, ar_lsock_listener_methods,
+      ar_lsock_datagram_methods, ar_lsock_plain_methods};
   int kind;
   luaL_checktype(L, 1, LUA_TTABLE);
   kind = luaL_checkoption(L, 2, NULL, kinds);
@@ -277,10 +279,17 @@ static int socket_numeric(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"methods", socket_methods},
-                                     {"open", socket_open},
-                                     {"numeric", socket_numeric},
-                                     {NULL, NULL}};
+/* find(descriptor) -> the socket that has it, or nil */
+static int socket_find(lua_State *L) {
+  (void)ar_lfd_find(L, (int)luaL_checkinteger(L, 1));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"methods", socket_methods},    {"adopt_plain", ar_lsock_adopt_plain},
+    {"find", socket_find},          {"open_plain", ar_lsock_open_plain},
+    {"socket_file", ar_lsock_file}, {"open", socket_open},
+    {"numeric", socket_numeric},    {NULL, NULL}};
 
 int luaopen_anyrun_socket(lua_State *L) {
   luaL_newlib(L, functions);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -232,4 +233,15 @@ ar_err ar_sock_unblock(int fd) {
 
 void ar_sock_close(int fd) {
   (void)close(fd);
+}
+
+ar_err ar_sock_file(const char *path, uint64_t *device, uint64_t *number) {
+  struct stat file;
+  if (stat(path, &file) != 0)
+    return last_error();
+  if (!S_ISSOCK(file.st_mode))
+    return AR_ENOTSOCK;
+  *device = file.st_dev;
+  *number = file.st_ino;
+  return 0;
 }

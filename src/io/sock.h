@@ -69,4 +69,8 @@ AR_MUST_CHECK ar_err ar_sock_unblock(int fd);
 
 void ar_sock_close(int fd);
 
+/* Which file lies at the path, if it is a socket. AR_ENOTSOCK: it is none. */
+AR_MUST_CHECK ar_err ar_sock_file(const char *path, uint64_t *device,
+                                  uint64_t *number);
+
 #endif

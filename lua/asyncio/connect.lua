@@ -1,0 +1,193 @@
+--- loop:create_connection and its kin: sockets that connect, and transports.
+
+local dns = require "anyrun.dns"
+local errors = require "anyrun.errors"
+local futures = require "asyncio.futures"
+local Loop = require("asyncio.loop").Loop
+local native = require "_anyrun.socket"
+local options = require "anyrun.options"
+local readiness = require "asyncio.readiness"
+local socket = require "asyncio.socket"
+local transports = require "asyncio.transport"
+
+local concat, error, ipairs, tostring = table.concat, error, ipairs, tostring
+
+local connect = {}
+
+local STREAM <const> = "SOCK_STREAM"
+
+--- The addresses of a host and port, in digits.
+---@param host? string
+---@param port? integer|string
+---@param opts table `family`, `proto`, `flags`
+---@param kind string "SOCK_STREAM" or "SOCK_DGRAM"
+---@return table[]
+---Checkpoint: always.
+---Raises: gaierror.
+---@usage local entries = connect.addresses(host, port, opts, "SOCK_STREAM")
+function connect.addresses(host, port, opts, kind)
+  local entries = dns.getaddrinfo(host, port, {
+    family = opts.family, proto = opts.proto, flags = opts.flags, type = kind,
+  })
+  if #entries == 0 then
+    error(errors.OSError "getaddrinfo() returned empty list", 0)
+  end
+  return entries
+end
+
+-- Binds to the first of the local addresses of that family that will do.
+local function bind_local(sock, entries, family)
+  local failed
+  for _, entry in ipairs(entries) do
+    if entry[1] == family then
+      local ok, err = errors.pcall(sock.bind, sock, entry[5])
+      if ok then return end
+      failed = err
+    end
+  end
+  error(failed or errors.OSError("no matching local address with family="
+    .. tostring(family) .. " found"), 0)
+end
+
+--- A socket that is connected to one address.
+---@param entry table of getaddrinfo
+---@param local_entries? table[]
+---@return asyncio.Socket
+---Checkpoint: always.
+---Raises: OSError.
+---@usage local sock = connect.one(entry)
+function connect.one(entry, local_entries)
+  local sock = native.open_plain(socket.Socket, entry[1], entry[2])
+  local ok, err = errors.try(function()
+    if local_entries then bind_local(sock, local_entries, entry[1]) end
+    readiness.connect(sock, entry[5][1], entry[5][2])
+  end)
+  if ok then return sock end
+  sock:_close()
+  errors.rethrow(err)
+end
+
+-- One error that stands for all.
+local function combined(list, all_errors)
+  if all_errors then
+    return errors.ExceptionGroup("create_connection failed", list)
+  end
+  local texts, same = {}, true
+  for i, err in ipairs(list) do
+    texts[i] = tostring(err)
+    same = same and texts[i] == texts[1]
+  end
+  if same then return list[1] end
+  return errors.OSError("Multiple exceptions: " .. concat(texts, ", "))
+end
+
+local function each_in_turn(entries, local_entries, failed)
+  for _, entry in ipairs(entries) do
+    local ok, result = errors.pcall(connect.one, entry, local_entries)
+    if ok then return result end
+    if not errors.isinstance(result, errors.OSError) then errors.rethrow(result) end
+    failed[#failed + 1] = result
+  end
+end
+
+local function connected(host, port, opts)
+  local entries = connect.addresses(host, port, opts, STREAM)
+  local local_entries = opts.local_addr and connect.addresses(opts.local_addr[1],
+    opts.local_addr[2], opts, STREAM)
+  local failed = {}
+  local sock
+  if opts.happy_eyeballs_delay then
+    sock = require("asyncio.eyeballs").race(entries, local_entries,
+      opts.happy_eyeballs_delay, failed)
+  else
+    sock = each_in_turn(entries, local_entries, failed)
+  end
+  if sock then return sock end
+  error(combined(failed, opts.all_errors), 0)
+end
+
+--- A transport over a socket, whose protocol was told of it.
+---@param loop asyncio.Loop
+---@param sock asyncio.Socket
+---@param factory fun(): table
+---@return asyncio.Transport
+---@return table protocol
+---Checkpoint: always.
+---@usage return connect.transport(self, sock, factory)
+function connect.transport(loop, sock, factory)
+  local ok, protocol = errors.try(factory)
+  if not ok then
+    sock:_close()
+    errors.rethrow(protocol)
+  end
+  local waiter = futures.new(loop)
+  local transport = transports.new(loop, sock, protocol, nil, waiter)
+  local done, err = errors.try(waiter.await, waiter)
+  if not done then
+    transport:close()
+    errors.rethrow(err)
+  end
+  return transport, protocol
+end
+
+local CONNECTION <const> = {
+  family = "string|integer?", proto = "string|integer?",
+  flags = "string|integer|table?", sock = "userdata?", local_addr = "table?",
+  happy_eyeballs_delay = "number?", all_errors = "boolean?",
+}
+
+local function check_either(fname, host, port, sock)
+  if sock and (host or port) then
+    error(errors.ValueError(("%s: host/port and sock can not be specified at "
+      .. "the same time"):format(fname)), 4)
+  elseif not sock and not (host or port) then
+    error(errors.ValueError(fname
+      .. ": host and port was not specified and no sock specified"), 4)
+  end
+end
+
+--- Connects over TCP: the addresses of the host are tried one after another, or
+--- staggered, until one accepts.
+---@param protocol_factory fun(): table makes the protocol
+---@param host? string
+---@param port? integer|string
+---@param opts? table `sock` (one that is connected, in place of host and port),
+--- `family`, `proto`, `flags`, `local_addr` (`{host, port}`),
+--- `happy_eyeballs_delay` (seconds; absent: the next is tried when the one
+--- before has failed), `all_errors` (raise a group of all of them)
+---@return asyncio.Transport transport
+---@return table protocol
+---Checkpoint: always.
+---Raises: OSError, the one, or one that lists them; gaierror.
+---@usage local transport, echo = loop:create_connection(Echo, "localhost", 7)
+function Loop:create_connection(protocol_factory, host, port, opts)
+  options.arg("create_connection", 1, protocol_factory, "callable")
+  options.arg("create_connection", 2, host, "string?")
+  options.arg("create_connection", 3, port, "integer|string?")
+  opts = options.check("create_connection", opts, CONNECTION, 4)
+  check_either("create_connection", host, port, opts.sock)
+  local sock = opts.sock or connected(host, port, opts)
+  if sock:_family() ~= "AF_UNIX" then sock:_set("no_delay", 1) end
+  return connect.transport(self, sock, protocol_factory)
+end
+
+--- Connects to a UNIX socket.
+---@param protocol_factory fun(): table
+---@param path? string a name in Linux's abstract space begins with a zero byte
+---@param opts? table `sock` (one that is connected, in place of the path)
+---@return asyncio.Transport transport
+---@return table protocol
+---Checkpoint: always.
+---Raises: OSError.
+---@usage local transport = loop:create_unix_connection(Echo, "/run/echo.sock")
+function Loop:create_unix_connection(protocol_factory, path, opts)
+  options.arg("create_unix_connection", 1, protocol_factory, "callable")
+  options.arg("create_unix_connection", 2, path, "string?")
+  opts = options.check("create_unix_connection", opts, { sock = "userdata?" }, 3)
+  check_either("create_unix_connection", path, nil, opts.sock)
+  local sock = opts.sock
+    or connect.one { "AF_UNIX", STREAM, 0, "", { path } }
+  return connect.transport(self, sock, protocol_factory)
+end
+
+return connect

@@ -1,0 +1,21 @@
+--- Methods of a loop that stand in files of their own, loaded when one of them
+--- is first used: each file adds its methods to the class.
+
+local METHODS <const> = {
+  ["asyncio.connect"] = { "create_connection", "create_unix_connection" },
+  ["asyncio.datagram"] = { "create_datagram_endpoint" },
+  ["asyncio.listen"] = { "create_server", "create_unix_server" },
+  ["asyncio.names"] = { "getaddrinfo", "getnameinfo" },
+  ["asyncio.readiness"] = {
+    "add_reader", "add_writer", "remove_reader", "remove_writer",
+    "sock_accept", "sock_connect", "sock_recv", "sock_recvfrom",
+    "sock_sendall", "sock_sendto",
+  },
+}
+
+local elsewhere = {}
+for file, names in next, METHODS do
+  for i = 1, #names do elsewhere[names[i]] = file end
+end
+
+return elsewhere

@@ -1,0 +1,141 @@
+--- Plain sockets for asyncio: what `loop:sock_recv` and its kin work on.
+
+local base = require "asyncio.base"
+local errors = require "anyrun.errors"
+local native = require "_anyrun.socket"
+local options = require "anyrun.options"
+
+local error, ipairs, setmetatable, type = error, ipairs, setmetatable, type
+
+---@class asyncio.socket
+local socket = {}
+
+--- A socket that never waits: the loop does that for it.
+---@class asyncio.Socket
+local Socket = { __name = "Socket", name = "Socket" }
+Socket.__index, Socket.class = Socket, Socket
+setmetatable(native.methods(Socket, "plain"), {})
+Socket.__close = Socket._close
+socket.Socket = Socket
+
+function Socket:__tostring()
+  return ("<Socket fd=%s>"):format(self:_descriptor() or "closed")
+end
+
+--- Makes a socket.
+---@param family? string "AF_INET" when absent; "AF_INET6", "AF_UNIX"
+---@param kind? string "SOCK_STREAM" when absent; "SOCK_DGRAM"
+---@return asyncio.Socket
+---Checkpoint: never.
+---Raises: OSError; RuntimeError where no asyncio loop runs.
+---@usage local sock <close> = asyncio.socket "AF_INET6"
+function socket.socket(family, kind)
+  options.arg("socket", 1, family, "string?")
+  options.arg("socket", 2, kind, "string?")
+  base.needs_asyncio "socket"
+  return native.open_plain(Socket, family or "AF_INET", kind or "SOCK_STREAM")
+end
+
+--- The socket of a descriptor, which it owns from now on.
+---@param fd integer
+---@return asyncio.Socket
+---Checkpoint: never.
+---Raises: OSError when it is no socket.
+---@usage local sock <close> = asyncio.socket_from_fd(3)
+function socket.socket_from_fd(fd)
+  options.arg("socket_from_fd", 1, fd, "integer")
+  base.needs_asyncio "socket_from_fd"
+  return native.adopt_plain(Socket, fd, true)
+end
+
+-- {host, port}, or a path.
+local function pack(host, port)
+  if port == nil then return host end
+  return { host, port }
+end
+
+-- What an address is made of: `{host, port}` or a path.
+local function unpack_address(fname, n, address)
+  options.arg(fname, n, address, "table|string", 4)
+  if type(address) == "table" then return address[1], address[2] end
+  return address
+end
+socket._unpack, socket._pack = unpack_address, pack
+
+--- Gives it an address of its own.
+---@param address table|string `{host, port}`, the host in digits, or a path
+---Checkpoint: never.
+---Raises: OSError; ClosedResourceError.
+---@usage sock:bind({ "127.0.0.1", 0 })
+function Socket:bind(address)
+  self:_bind(unpack_address("bind", 1, address))
+end
+
+--- Has it listen for connections.
+---@param backlog? integer how many may wait to be accepted; 128 when absent
+---Checkpoint: never.
+---Raises: OSError; ClosedResourceError.
+---@usage sock:listen()
+function Socket:listen(backlog)
+  options.arg("listen", 1, backlog, "integer?")
+  self:_listen(backlog or 128)
+end
+
+--- Its own address.
+---@return table|string `{host, port}`, or a path
+---Checkpoint: never.
+---Raises: OSError; ClosedResourceError.
+---@usage local port = sock:getsockname()[2]
+function Socket:getsockname() return pack(self:_local()) end
+
+--- The address of the other side.
+---@return table|string `{host, port}`, or a path
+---Checkpoint: never.
+---Raises: OSError when it is not connected; ClosedResourceError.
+---@usage local host = sock:getpeername()[1]
+function Socket:getpeername() return pack(self:_peer()) end
+
+--- The descriptor's number; -1 once it is closed.
+---@return integer
+---Checkpoint: never.
+---@usage print(sock:fileno())
+function Socket:fileno() return self:_descriptor() or -1 end
+
+--- Closes it.
+---Checkpoint: never.
+---@usage sock:close()
+function Socket:close() self:_close() end
+
+--- The number that `what`, a number or something with `fileno`, stands for.
+---@param fname string
+---@param what any
+---@return integer
+---Checkpoint: never.
+---Raises: ValueError when it is no descriptor.
+---@usage local fd = socket._fileno("add_reader", sock)
+function socket._fileno(fname, what)
+  local kind, fd = type(what), what
+  if kind == "table" or kind == "userdata" then
+    local fileno = what.fileno
+    if fileno == nil then
+      options.arg(fname, 1, what, "integer", 4)
+    end
+    fd = fileno(what)
+  end
+  options.arg(fname, 1, fd, "integer", 4)
+  if fd < 0 then
+    error(errors.ValueError(("'%s': invalid file descriptor %d"):format(
+      fname, fd)), 3)
+  end
+  return fd
+end
+
+--- Closes sockets without a checkpoint.
+---@param list asyncio.Socket[]
+---Checkpoint: never.
+---@usage socket._close_all(sockets)
+function socket._close_all(list)
+  for _, sock in ipairs(list) do sock:_close() end
+end
+
+return socket
