@@ -82,7 +82,8 @@ function Transport:_drop_buffer() self._queue, self._waiting = {}, 0 end
 
 -- Whether the system took it, or the protocol heard why not; false: not now.
 local function try_send(self, data, address)
-  local sock, ok, taken = self._sock, nil, nil
+  local sock = self._sock
+  local ok, taken
   if self._address ~= nil then
     ok, taken = errors.pcall(sock._send_datagram_now, sock, data)
   else
