@@ -99,19 +99,21 @@ function BaseTransport:_stop_writing()
   if item then item:cancel() end
 end
 
--- The last call that a protocol gets; then the socket goes.
+-- The last call that a protocol gets.
 local function connection_lost(self, err)
-  self:_stop_reading()
-  self:_stop_writing()
   local ok, broken = errors.try(self._tell, self, "connection_lost", err)
-  self._sock:_close()
   self._sock = nil
   if self._server then self._server:_detach(self) end
   if not ok then error(broken, 0) end
 end
 
+-- The socket goes now, and the protocol hears of it soon: a run that ends
+-- before that leaves nothing open.
 function BaseTransport:_finish(err)
   self._lost = self._lost + 1
+  self:_stop_reading()
+  self:_stop_writing()
+  self._sock:_close()
   self._loop:call_soon(connection_lost, self, err)
 end
 
@@ -122,10 +124,7 @@ function BaseTransport:close()
   if self._closing then return end
   self._closing = true
   self:_stop_reading()
-  if self:get_write_buffer_size() == 0 then
-    self:_stop_writing()
-    self:_finish(nil)
-  end
+  if self:get_write_buffer_size() == 0 then self:_finish(nil) end
 end
 
 --- Closes it at once: what was written and not yet sent is lost.
@@ -136,9 +135,7 @@ function BaseTransport:abort() self:_force_close(nil) end
 function BaseTransport:_force_close(err)
   if self._lost > 0 then return end
   self:_drop_buffer()
-  self:_stop_writing()
   self._closing = true
-  self:_stop_reading()
   self:_finish(err)
 end
 

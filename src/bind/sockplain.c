@@ -87,7 +87,7 @@ static int plain_send(lua_State *L) {
   return 1;
 }
 
-/* _send_datagram_now(socket, bytes) -> was it taken? To whom it is connected. */
+/* _send_datagram_now(socket, bytes) -> was it taken? To the connected peer. */
 static int plain_send_datagram(lua_State *L) {
   ar_lsock *s = check_plain(L);
   size_t n, length;
