@@ -122,8 +122,8 @@ tools:
 	$(call need,$(firstword $(CC)),gcc)
 	$(call need,$(PKG_CONFIG),pkg-config)
 	$(call need,$(LUA),lua5.4)
-	@$(PKG_CONFIG) --exists lua5.4 libuv || { \
-	  echo "headers are missing: apt-get install liblua5.4-dev libuv1-dev" >&2; exit 1; }
+	@$(PKG_CONFIG) --exists lua5.4 libuv openssl || { \
+	  echo "headers are missing: apt-get install liblua5.4-dev libuv1-dev libssl-dev" >&2; exit 1; }
 
 objects: $(LOW_OBJ) $(HIGH_OBJ)
 	@:

@@ -1,5 +1,5 @@
 --- Makes the lists of functions and classes in man/*.3 of the annotations of
---- the Lua library:  anyrun scripts/man3.lua anyio|trio|asyncio
+--- the Lua library:  anyrun scripts/man3.lua anyio|trio|asyncio|ssl
 -- A function is shown when the face exports it, a class when it has methods
 -- that are annotated. A function in C has its annotation in a Lua file, with
 -- `---@function Class:name`, or is described by hand above the lists.
@@ -17,6 +17,7 @@ local SOURCES <const> = {
   },
   trio = { "lua/trio", "abc", "lowlevel", "testing" },
   asyncio = { "lua/asyncio" },
+  ssl = { "lua/ssl.lua lua/anyrun/tls" },
 }
 local LIBRARIES <const> = { anyio = { "contextvars" } }
 -- Modules whose functions are only those of their own files.

@@ -4,6 +4,7 @@ local rawset, require, setmetatable = rawset, require, setmetatable
 
 local KNOWN <const> = {
   buffered = true, memory = true, stapled = true, text = true,
+  tls = true,
 }
 
 return setmetatable({}, {

@@ -47,8 +47,10 @@ local SUBMODULES <const> = {
 local LAZY <const> = {
   CapacityLimiter = "sync", Condition = "sync", Event = "sync", Lock = "sync",
   MemoryReceiveChannel = "channel", MemorySendChannel = "channel",
-  Semaphore = "sync", StapledStream = "streams", StrictFIFOLock = "sync",
-  aclose_forcefully = "streams", open_memory_channel = "channel",
+  NeedHandshakeError = "sslforward", SSLListener = "ssllistener",
+  SSLStream = "ssl", Semaphore = "sync", StapledStream = "streams",
+  StrictFIFOLock = "sync", aclose_forcefully = "streams",
+  open_memory_channel = "channel",
 }
 
 return setmetatable(trio, {

@@ -26,6 +26,7 @@ static const luaL_Reg modules[] = {{"_anyrun.errors", luaopen_anyrun_errors},
                                    {"_anyrun.dns", luaopen_anyrun_dns},
                                    {"_anyrun.socket", luaopen_anyrun_socket},
                                    {"_anyrun.thread", luaopen_anyrun_thread},
+                                   {"_anyrun.tls", luaopen_anyrun_tls},
 #ifdef AR_DEBUG
                                    {"_anyrun.test", luaopen_anyrun_test},
 #endif
