@@ -3,6 +3,7 @@
 -- name; an end that is collected is not closed.
 
 local checkpoint = require("_anyrun.time").checkpoint
+local contracts = require "trio.contracts"
 local errors = require "anyrun.errors"
 local guard = require "trio.guard"
 local native = require "_anyrun.channel"
@@ -16,21 +17,21 @@ local channel = {}
 
 local CLOSE_WAKES <const> = 1 -- a rule of _anyrun.channel
 
-local function end_class(name, sends)
-  local cls = { __name = name, name = name }
+local function end_class(name, sends, contract)
+  local cls = { __name = name, name = name, base = contract }
   cls.__index, cls.class = cls, cls
   return native.methods(cls, sends)
 end
 
 --- The end that values are sent into: `send`, `send_nowait`, `clone`.
----@class trio.MemorySendChannel
-local Send = end_class("MemorySendChannel", true)
+---@class trio.MemorySendChannel : trio.abc.SendChannel
+local Send = end_class("MemorySendChannel", true, contracts.SendChannel)
 channel.MemorySendChannel = Send
 
 --- The end that values come out of: `receive`, `receive_nowait`, `clone`; a
 --- `for` loop over it ends when every sending end is closed.
----@class trio.MemoryReceiveChannel
-local Receive = end_class("MemoryReceiveChannel", false)
+---@class trio.MemoryReceiveChannel : trio.abc.ReceiveChannel
+local Receive = end_class("MemoryReceiveChannel", false, contracts.ReceiveChannel)
 channel.MemoryReceiveChannel = Receive
 
 local common = {}

@@ -105,4 +105,40 @@ local Listener = contract("Listener", AsyncResource)
 ---@usage local stream = listener:accept()
 function Listener:accept() return missing(self, "accept") end
 
+--- Something that values are sent into.
+---@class trio.abc.SendChannel : trio.abc.AsyncResource
+---@overload fun(class: string|table): table
+local SendChannel = contract("SendChannel", AsyncResource)
+
+--- Sends a value.
+---@param value any not nil
+---Checkpoint: always.
+---Raises: ClosedResourceError; BrokenResourceError when nobody can receive.
+---@usage channel:send(value)
+function SendChannel:send(value) missing(self, "send", value) end
+
+--- Something that values come out of; a `for` loop gives them.
+---@class trio.abc.ReceiveChannel : trio.abc.AsyncResource
+---@overload fun(class: string|table): table
+local ReceiveChannel = contract("ReceiveChannel", AsyncResource)
+
+--- Receives the next value.
+---@return any
+---Checkpoint: always.
+---Raises: EndOfChannel when no more will come; ClosedResourceError;
+--- BrokenResourceError.
+---@usage local value = channel:receive()
+function ReceiveChannel:receive() return missing(self, "receive") end
+
+function ReceiveChannel:__call()
+  local ok, value = errors.pcall(self.receive, self)
+  if ok then return value end
+  if not errors.isinstance(value, errors.EndOfChannel) then errors.rethrow(value) end
+end
+
+--- Values both ways. It extends ReceiveChannel, too.
+---@class trio.abc.Channel : trio.abc.SendChannel
+---@overload fun(class: string|table): table
+contracts.Channel = contract("Channel", SendChannel, ReceiveChannel)
+
 return contracts

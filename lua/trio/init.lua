@@ -50,6 +50,7 @@ local LAZY <const> = {
   NeedHandshakeError = "sslforward", SSLListener = "ssllistener",
   SSLStream = "ssl", Semaphore = "sync", StapledStream = "streams",
   StrictFIFOLock = "sync", aclose_forcefully = "streams",
+  as_safe_channel = "safe_channel",
   open_memory_channel = "channel",
 }
 
