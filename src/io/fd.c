@@ -16,23 +16,15 @@ struct ar_fd {
   ar_loop *loop;  /* borrowed: outlives every handle */
   ar_op ops[2];   /* by ar_side */
   int fd;
-  int polled; /* the events libuv is asked for now */
-  int mode;   /* the flags to be restored; -1: none */
+  int polled;               /* the events libuv is asked for now */
+  unsigned char unheard[2]; /* by ar_side: events since its last wait */
+  int mode;                 /* the flags to be restored; -1: none */
   bool owned;
   bool watched; /* `poll` is initialised */
 };
 
 static int events_of(ar_side side) {
   return side == AR_SIDE_READ ? UV_READABLE : UV_WRITABLE;
-}
-
-static int wanted(const ar_fd *f) {
-  int events = 0;
-  if (ar_op_is_pending(&f->ops[AR_SIDE_READ]))
-    events |= UV_READABLE;
-  if (ar_op_is_pending(&f->ops[AR_SIDE_WRITE]))
-    events |= UV_WRITABLE;
-  return events;
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -50,9 +42,25 @@ static ar_err poll_for(ar_fd *f, int events) {
   return err;
 }
 
+/* Events that nobody waits for come back each turn. Of those to read one is
+ * borne: who has read is mostly only about to wait again, and to end the
+ * interest and begin it anew are two calls of the system each. */
+static const unsigned char patience[] = {1, 0}; /* by ar_side */
+
+/* How much of `events` has become too much. */
+static int nuisance(ar_fd *f, int events) {
+  int ended = 0;
+  for (int side = AR_SIDE_READ; side <= AR_SIDE_WRITE; side++) {
+    int event = events_of((ar_side)side);
+    if ((events & event) != 0 && f->unheard[side]++ >= patience[side])
+      ended |= event;
+  }
+  return ended;
+}
+
 static void on_ready(uv_poll_t *poll, int status, int events) {
   ar_fd *f = ar_container_of(poll, ar_fd, poll);
-  int unheard = 0;
+  int unheard = 0, ended;
   if (status < 0) { /* libuv stops polling at an error: it is for both */
     events = UV_READABLE | UV_WRITABLE;
     f->polled = 0;
@@ -66,11 +74,13 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
     else
       unheard |= event;
   }
-  /* What is unheard would come back each turn; and a descriptor can mostly be
-   * written to, so that interest ends with its wait. Polling for less cannot
-   * fail but for memory, and then the event is merely unheard once more. */
-  if (unheard != 0 || (f->polled & UV_WRITABLE & ~wanted(f)) != 0)
-    (void)poll_for(f, wanted(f) | (f->polled & UV_READABLE & ~unheard));
+  if (AR_LIKELY(unheard == 0))
+    return;
+  ended = nuisance(f, unheard);
+  /* Polling for less cannot fail but for memory, and then the event is merely
+   * unheard once more. */
+  if ((f->polled & ended) != 0)
+    (void)poll_for(f, f->polled & ~ended);
 }
 
 static bool cancel_wait(ar_op *op) {
@@ -130,6 +140,7 @@ ar_err ar_fd_wait(ar_fd *f, ar_side side) {
     if (err != 0)
       return err;
   }
+  f->unheard[side] = 0;
   ar_op_begin(&f->ops[side], f->loop);
   return 0;
 }

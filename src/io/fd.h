@@ -9,9 +9,8 @@
  * own calls, and waits again when they answer EAGAIN. So a wait can be undone
  * at any moment and no byte is ever on its way into nowhere.
  *
- * Interest in reading outlives the wait: the next wait mostly follows before
- * the loop turns again, and telling the kernel costs more than asking. Only
- * an event that nobody waits for ends it.
+ * Interest outlives the wait: the next one mostly follows soon, and telling
+ * the kernel costs more than asking. Only events that nobody waits for end it.
  */
 
 #ifndef ar_fd_h
