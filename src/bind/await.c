@@ -18,13 +18,19 @@ static ar_op *op_of(const ar_task *t) {
   return (ar_op *)(uintptr_t)t->kit->wait.object;
 }
 
+/* Results that the task hears of when it is woken: the op may be gone when it
+ * runs. */
+static bool is_told(ar_err result) {
+  return result == AR_ECANCELED || result == AR_OP_CLOSED;
+}
+
 /* A result that came in spite of a cancellation is given to the task: that
  * is the point of waiting for it. */
 static void on_done(ar_op *op) {
   ar_coro *c = op->waiter;
   if (op->result == AR_ECANCELED && c->task.cause == AR_CAUSE_INTERRUPT)
     c->task.interrupted = false; /* raised now */
-  ar_task_wake(&c->task, op->result == AR_ECANCELED ? AR_ECANCELED : 0);
+  ar_task_wake(&c->task, is_told(op->result) ? op->result : 0);
 }
 
 static ar_abort undo(ar_task *t, ar_cause cause) {
@@ -65,6 +71,9 @@ int ar_await(lua_State *L, ar_coro *c, ar_op *op, ar_await_way way,
 }
 
 ar_coro *ar_awaited(lua_State *L) {
+  ar_task *t = ar_host_running(ar_host_of(L));
+  if (AR_UNLIKELY(t->woken == AR_OP_CLOSED))
+    ar_raise(L, "ClosedResourceError", "closed while a task waited for it");
   return ar_coro_resumed(L);
 }
 

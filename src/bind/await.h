@@ -31,8 +31,9 @@ int ar_await(lua_State *L, ar_coro *c, ar_op *op, ar_await_way way,
              const char *kind, lua_KFunction k, lua_KContext ctx);
 
 /* Raises the cancellation that ended the wait, if one did. Then the op is no
- * longer this task's: left to itself, or undone. Else it is over, and its
- * `result` is for the caller to look at. */
+ * longer this task's: left to itself, or undone. Raises ClosedResourceError
+ * when what the op worked on was closed. Else it is over, and its `result` is
+ * for the caller to look at. */
 ar_coro *ar_awaited(lua_State *L);
 
 /* What was wanted is done, at once: only let the others run, as every call

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "bind/seek.h"
 #include "host/raise.h"
 
 /* In the registry: number -> the object that has the descriptor. It keeps
@@ -72,6 +73,8 @@ void ar_lfd_open(lua_State *L, ar_lfd *d, ar_lrun *run, int fd, bool owned) {
   lua_pop(L, 1);
 }
 
+/* ---- closing ------------------------------------------------------------ */
+
 bool ar_lfd_close(lua_State *L, ar_lfd *d) {
   ar_fd *fd = d->fd;
   if (fd == NULL)
@@ -81,6 +84,7 @@ bool ar_lfd_close(lua_State *L, ar_lfd *d) {
   d->run = NULL;
   ar_list_remove(&d->loose.link);
   ar_fd_close(fd);
+  ar_seek_found(L);
   return true;
 }
 
@@ -95,7 +99,8 @@ static void warn(lua_State *L, const ar_lfd *d) {
 void ar_lfd_collect(lua_State *L, ar_lfd *d) {
   if (d->fd == NULL)
     return;
-  warn(L, d);
+  if (ar_fd_is_owned(d->fd))
+    warn(L, d);
   (void)ar_lfd_close(L, d);
 }
 
@@ -107,6 +112,8 @@ static void drop(lua_State *L, ar_loose *loose) {
   ar_op_abandon(ar_fd_op(d->fd, AR_SIDE_WRITE));
   ar_lfd_collect(L, d);
 }
+
+/* ---- use ---------------------------------------------------------------- */
 
 bool ar_lfd_find(lua_State *L, int fd) {
   push_descriptors(L);
@@ -123,8 +130,22 @@ ar_fd *ar_check_lfd_open(lua_State *L, const ar_lfd *d) {
   return d->fd;
 }
 
+AR_NORETURN void ar_raise_busy(lua_State *L, const char *action) {
+  ar_push_error(L, "BusyResourceError",
+                "Another task is already %s this resource", action);
+  lua_pushstring(L, action);
+  lua_setfield(L, -2, "action");
+  (void)lua_error(L);
+  AR_UNREACHABLE();
+}
+
 ar_op *ar_lfd_wait(lua_State *L, ar_lfd *d, ar_side side) {
-  ar_err err = ar_fd_wait(d->fd, side);
+  ar_err err;
+  if (AR_UNLIKELY(ar_op_is_pending(ar_fd_op(d->fd, side))))
+    ar_raise_busy(L, side == AR_SIDE_READ ? "reading from" : "writing to");
+  err = ar_fd_wait(d->fd, side);
+  if (AR_UNLIKELY(err == AR_EPERM))
+    return NULL;
   if (AR_UNLIKELY(err != 0))
     ar_raise_oserror(L, err, "cannot wait for a descriptor");
   return ar_fd_op(d->fd, side);

@@ -42,12 +42,15 @@ void ar_lfd_collect(lua_State *L, ar_lfd *d);
 /* [-0, +1] The object that has this descriptor of the system, or nil. */
 bool ar_lfd_find(lua_State *L, int fd);
 
-/* Raises ClosedResourceError when it is not open, or somebody who waited for
- * this side was told that it will be; RuntimeError when it belongs to another
- * run than the current one. */
+/* Raises ClosedResourceError when it is not open; RuntimeError when it belongs
+ * to another run than the current one. */
 ar_fd *ar_check_lfd_open(lua_State *L, const ar_lfd *d);
 
-/* Begin to wait for a side; raises. */
+/* Begin to wait for a side; raises BusyResourceError when somebody waits for
+ * it already. NULL: it is always ready. */
 ar_op *ar_lfd_wait(lua_State *L, ar_lfd *d, ar_side side);
+
+/* [-0, +0] Raise BusyResourceError. */
+AR_NORETURN void ar_raise_busy(lua_State *L, const char *action);
 
 #endif

@@ -30,11 +30,13 @@ struct ar_lsock {
   ar_lfd lfd;
   ar_lsock_kind kind;
   int family;
-  bool reading;   /* guard: somebody receives or accepts */
-  bool writing;   /* guard: somebody sends or connects */
-  bool iterating; /* that receive is a step of a loop: the end is nil */
-  size_t max;     /* bytes it wants at most */
-  size_t sent;    /* bytes of that send so far */
+  bool reading;        /* guard: somebody receives or accepts */
+  bool writing;        /* guard: somebody sends or connects */
+  bool iterating;      /* that receive is a step of a loop: the end is nil */
+  bool connected;      /* a datagram socket's: it has one peer */
+  unsigned char tries; /* so far, where nothing tells when to try again */
+  size_t max;          /* bytes it wants at most */
+  size_t sent;         /* bytes of that send so far */
 };
 
 /* [-0, +1] A socket that is not open yet, of the class at `class`. */
@@ -42,6 +44,19 @@ ar_lsock *ar_lsock_new(lua_State *L, int class, ar_lsock_kind kind);
 
 /* [-0, +0] The socket on top has this descriptor from now on. */
 void ar_lsock_open(lua_State *L, ar_lsock *s, ar_lrun *run, int family, int fd);
+
+/* The options every socket of ours has set. */
+AR_MUST_CHECK ar_err ar_lsock_set_up(int fd, ar_lsock_kind kind, int family);
+
+/* The name of a kind at idx; raises. */
+ar_lsock_kind ar_check_lsock_name(lua_State *L, int idx);
+
+/* The value at idx if it is a socket, else NULL. */
+ar_lsock *ar_to_lsock(lua_State *L, int idx);
+
+/* The descriptor of the value at idx: a number, a file of Lua's, an open
+ * socket of ours, an object with a method or field `fileno`. May raise. */
+bool ar_to_descriptor(lua_State *L, int idx, int *fd);
 
 /* The socket at stack place 1; raises. */
 ar_lsock *ar_check_lsock(lua_State *L);
@@ -51,6 +66,11 @@ ar_lsock *ar_check_lsock_kind(lua_State *L, ar_lsock_kind kind);
 
 /* Raise BusyResourceError if the guard is held. */
 void ar_check_lsock_free(lua_State *L, bool guard, const char *action);
+
+/* Wait a little, and longer each time, before it is tried again: for the few
+ * things that the kernel does not tell of. */
+int ar_lsock_back_off(lua_State *L, ar_lsock *s, ar_coro *c, const char *kind,
+                      lua_KFunction k);
 
 /* Raise BrokenResourceError, with the system's error as its cause. */
 AR_NORETURN void ar_lsock_broken(lua_State *L, ar_err err, const char *what);
@@ -65,6 +85,20 @@ void ar_lsock_plain_methods(lua_State *L);
 int ar_lsock_open_plain(lua_State *L);
 int ar_lsock_adopt_plain(lua_State *L);
 int ar_lsock_file(lua_State *L);
+void ar_lsock_fds_methods(lua_State *L);
+
+/* Methods and functions that have files of their own. */
+int ar_lsock_bind_path(lua_State *L);
+int ar_lsock_adopt(lua_State *L);
+int ar_lsock_detach(lua_State *L);
+int ar_lsock_inspect(lua_State *L);
+int ar_wait_readable(lua_State *L);
+int ar_wait_writable(lua_State *L);
+int ar_notify_closing(lua_State *L);
+
+/* Send on what a send under way has not yet sent: it waits. The stack is
+ * that of send: stream, data. */
+int ar_lsock_send_rest(lua_State *L, ar_lsock *s, ar_coro *c);
 
 static inline int ar_lsock_number(const ar_lsock *s) {
   return ar_fd_number(s->lfd.fd);

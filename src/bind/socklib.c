@@ -38,12 +38,23 @@ void ar_lsock_open(lua_State *L, ar_lsock *s, ar_lrun *run, int family,
   ar_lfd_open(L, &s->lfd, run, fd, true);
 }
 
+ar_lsock *ar_to_lsock(lua_State *L, int idx) {
+  ar_lsock *s = lua_touserdata(L, idx);
+  if (AR_LIKELY(s != NULL && lua_rawlen(L, idx) == sizeof *s &&
+                s->magic == key_socket))
+    return s;
+  return NULL;
+}
+
 ar_lsock *ar_check_lsock(lua_State *L) {
-  ar_lsock *s = lua_touserdata(L, 1);
-  if (AR_UNLIKELY(s == NULL || lua_rawlen(L, 1) != sizeof *s ||
-                  s->magic != key_socket))
+  ar_lsock *s = ar_to_lsock(L, 1);
+  if (AR_UNLIKELY(s == NULL))
     luaL_typeerror(L, 1, "socket");
   return s;
+}
+
+ar_lsock_kind ar_check_lsock_name(lua_State *L, int idx) {
+  return (ar_lsock_kind)luaL_checkoption(L, idx, NULL, kinds);
 }
 
 ar_lsock *ar_check_lsock_kind(lua_State *L, ar_lsock_kind kind) {
@@ -55,13 +66,25 @@ ar_lsock *ar_check_lsock_kind(lua_State *L, ar_lsock_kind kind) {
 }
 
 void ar_check_lsock_free(lua_State *L, bool guard, const char *action) {
-  if (AR_LIKELY(!guard))
-    return;
-  ar_push_error(L, "BusyResourceError",
-                "Another task is already %s this resource", action);
-  lua_pushstring(L, action);
-  lua_setfield(L, -2, "action");
-  (void)lua_error(L);
+  if (AR_UNLIKELY(guard))
+    ar_raise_busy(L, action);
+}
+
+int ar_lsock_back_off(lua_State *L, ar_lsock *s, ar_coro *c, const char *kind,
+                      lua_KFunction k) {
+  ar_sched *sched = c->task.sched;
+  ar_time delay = (ar_time)1000000 << s->tries; /* from 1 to 64 ms */
+  ar_err err = ar_deadline_set(sched, &c->task.kit->due,
+                               ar_time_add(ar_sched_now(sched), delay));
+  if (err != 0)
+    ar_raise_oserror(L, err, "cannot wait");
+  if (s->tries < 6)
+    s->tries++;
+  s->writing = true;
+  c->cancel_points++;
+  c->schedule_points++;
+  ar_task_park(&c->task, kind, s, ar_abort_simply);
+  return ar_suspend(L, k, 0);
 }
 
 void ar_lsock_broken(lua_State *L, ar_err err, const char *what) {
@@ -76,8 +99,8 @@ void ar_lsock_broken(lua_State *L, ar_err err, const char *what) {
 
 /* ---- making ------------------------------------------------------------- */
 
-/* What every socket of ours has set: AnyIO's choices. */
-static ar_err set_up(int fd, ar_lsock_kind kind, int family) {
+/* AnyIO's choices. */
+ar_err ar_lsock_set_up(int fd, ar_lsock_kind kind, int family) {
   ar_err err = 0;
   if (kind == AR_LSOCK_DATAGRAM || family == AF_UNIX)
     return 0;
@@ -96,14 +119,14 @@ static int socket_open(lua_State *L) {
   ar_lsock *s;
   ar_err err;
   luaL_checktype(L, 1, LUA_TTABLE);
-  kind = (ar_lsock_kind)luaL_checkoption(L, 2, NULL, kinds);
+  kind = ar_check_lsock_name(L, 2);
   family = ar_check_family(L, 3);
   s = ar_lsock_new(L, 1, kind);
   err = ar_sock_open(family,
                      kind == AR_LSOCK_DATAGRAM ? SOCK_DGRAM : SOCK_STREAM, &fd);
   if (err != 0)
     ar_raise_oserror(L, err, "cannot make a socket");
-  err = set_up(fd, kind, family);
+  err = ar_lsock_set_up(fd, kind, family);
   ar_lsock_open(L, s, run, family, fd);
   if (err != 0)
     ar_raise_oserror(L, err, "cannot set the options of a socket");
@@ -244,25 +267,35 @@ static int socket_get(lua_State *L) {
 
 /* ---- the module --------------------------------------------------------- */
 
-static const luaL_Reg common[] = {
-    {"aclose", socket_aclose},  {"_bind", socket_bind},
-    {"_close", socket_close},   {"_descriptor", socket_descriptor},
-    {"_family", socket_family}, {"_local", socket_local},
-    {"_peer", socket_peer},     {"_get", socket_get},
-    {"_set", socket_set},       {"__close", socket_aclose},
-    {"__gc", socket_gc},        {NULL, NULL}};
+static const luaL_Reg common[] = {{"aclose", socket_aclose},
+                                  {"_bind", socket_bind},
+                                  {"_bind_path", ar_lsock_bind_path},
+                                  {"_close", socket_close},
+                                  {"_descriptor", socket_descriptor},
+                                  {"_family", socket_family},
+                                  {"_local", socket_local},
+                                  {"_peer", socket_peer},
+                                  {"_get", socket_get},
+                                  {"_set", socket_set},
+                                  {"__close", socket_aclose},
+                                  {"__gc", socket_gc},
+                                  {NULL, NULL}};
 
-/* methods(class, kind) -> class */
+/* methods(class, kind, hands descriptors on) -> class */
 static int socket_methods(lua_State *L) {
   static void (*const adders[])(lua_State *) = {
       ar_lsock_stream_methods, ar_lsock_listener_methods,
       ar_lsock_datagram_methods, ar_lsock_plain_methods};
   int kind;
+  bool hands_on;
   luaL_checktype(L, 1, LUA_TTABLE);
   kind = luaL_checkoption(L, 2, NULL, kinds);
+  hands_on = lua_toboolean(L, 3);
   lua_settop(L, 1);
   luaL_setfuncs(L, common, 0);
   adders[kind](L);
+  if (hands_on)
+    ar_lsock_fds_methods(L);
   return 1;
 }
 
@@ -285,11 +318,20 @@ static int socket_find(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"methods", socket_methods},    {"adopt_plain", ar_lsock_adopt_plain},
-    {"find", socket_find},          {"open_plain", ar_lsock_open_plain},
-    {"socket_file", ar_lsock_file}, {"open", socket_open},
-    {"numeric", socket_numeric},    {NULL, NULL}};
+static const luaL_Reg functions[] = {{"methods", socket_methods},
+                                     {"adopt_plain", ar_lsock_adopt_plain},
+                                     {"find", socket_find},
+                                     {"open_plain", ar_lsock_open_plain},
+                                     {"socket_file", ar_lsock_file},
+                                     {"open", socket_open},
+                                     {"adopt", ar_lsock_adopt},
+                                     {"detach", ar_lsock_detach},
+                                     {"inspect", ar_lsock_inspect},
+                                     {"wait_readable", ar_wait_readable},
+                                     {"wait_writable", ar_wait_writable},
+                                     {"notify_closing", ar_notify_closing},
+                                     {"numeric", socket_numeric},
+                                     {NULL, NULL}};
 
 int luaopen_anyrun_socket(lua_State *L) {
   luaL_newlib(L, functions);

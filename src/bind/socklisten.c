@@ -5,15 +5,12 @@
 #include "base/err.h"
 #include "bind/laddr.h"
 #include "bind/lsock.h"
+#include "bind/seek.h"
 #include "host/raise.h"
 #include "io/sock.h"
 
 /* The stack of who accepts. */
 #define STREAM 2 /* what the connection will be: made before there is one */
-
-/* How long is waited where the system has no more descriptors or memory to
- * give: the connection stays in the queue. */
-#define PATIENCE ((ar_time)100 * 1000 * 1000)
 
 static ar_lsock *check_listener(lua_State *L) {
   return ar_check_lsock_kind(L, AR_LSOCK_LISTENER);
@@ -75,16 +72,9 @@ static int wait_to_accept(lua_State *L, ar_lsock *s, ar_coro *c) {
 }
 
 static int wait_for_better_times(lua_State *L, ar_lsock *s, ar_coro *c) {
-  ar_sched *sched = c->task.sched;
-  ar_err err = ar_deadline_set(sched, &c->task.kit->due,
-                               ar_time_add(ar_sched_now(sched), PATIENCE));
-  if (err != 0)
-    ar_raise_oserror(L, err, "cannot accept");
+  ar_seek_prepare(L, c);
   s->reading = true;
-  c->cancel_points++;
-  c->schedule_points++;
-  ar_task_park(&c->task, "descriptors to accept with", s, ar_abort_simply);
-  return ar_suspend(L, acceptk, 0);
+  return ar_seek(L, c, acceptk, 0);
 }
 
 static int accept_once(lua_State *L, ar_lsock *s, ar_coro *c) {
@@ -108,6 +98,7 @@ static int acceptk(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   s->reading = false;
   c = ar_awaited(L);
+  lua_settop(L, STREAM);
   (void)ar_check_lfd_open(L, &s->lfd);
   return accept_once(L, s, c);
 }

@@ -136,6 +136,10 @@ static int wait_to_send(lua_State *L, ar_lsock *s, ar_coro *c) {
   return ar_await(L, c, op, AR_AWAIT_UNDOES, "socket send", sendk, 0);
 }
 
+int ar_lsock_send_rest(lua_State *L, ar_lsock *s, ar_coro *c) {
+  return wait_to_send(L, s, c);
+}
+
 static int sendk(lua_State *L, int status, lua_KContext ctx) {
   ar_lsock *s = lua_touserdata(L, 1);
   ar_coro *c;
@@ -194,27 +198,50 @@ static int connectk(lua_State *L, int status, lua_KContext ctx) {
   return 0;
 }
 
-/* _connect(stream, host, port) or _connect(stream, path). Who is cancelled
- * meanwhile has to close it. */
-static int stream_connect(lua_State *L) {
-  ar_lsock *s = check_stream(L);
-  ar_coro *c = ar_coro_check(L);
-  ar_addr a;
+static int retryk(lua_State *L, int status, lua_KContext ctx);
+
+static int connect_to(lua_State *L, ar_lsock *s, ar_coro *c,
+                      const ar_addr *to) {
   ar_op *op;
-  ar_err err;
-  ar_check_addr(L, 2, s->family, &a);
-  lua_settop(L, 1);
-  (void)ar_push_addr_text(L, &a);
-  if (ar_task_pending(&c->task) != AR_CAUSE_NONE)
-    return ar_await_cancelled(L, c, cancelledk, 0);
-  err = ar_sock_connect(ar_lsock_number(s), &a);
+  ar_err err = ar_sock_connect(ar_lsock_number(s), to);
   if (err == 0)
     return ar_give_way(L, c, sentk, 0);
+  if (err == AR_EAGAIN) /* a UNIX listener's queue is full */
+    return ar_lsock_back_off(L, s, c, "socket connect", retryk);
   if (err != AR_EINPROGRESS)
     raise_refused(L, err);
   op = ar_lfd_wait(L, &s->lfd, AR_SIDE_WRITE);
   s->writing = true;
   return ar_await(L, c, op, AR_AWAIT_UNDOES, "socket connect", connectk, 0);
+}
+
+static int retryk(lua_State *L, int status, lua_KContext ctx) {
+  ar_lsock *s = lua_touserdata(L, 1);
+  ar_coro *c;
+  ar_addr to;
+  (void)status;
+  (void)ctx;
+  s->writing = false;
+  c = ar_awaited(L);
+  (void)ar_check_lfd_open(L, &s->lfd);
+  ar_check_addr(L, 3, s->family, &to);
+  return connect_to(L, s, c, &to);
+}
+
+/* _connect(stream, host, port) or _connect(stream, path). Who is cancelled
+ * meanwhile has to close it. */
+static int stream_connect(lua_State *L) {
+  ar_lsock *s = check_stream(L);
+  ar_coro *c = ar_coro_check(L);
+  ar_addr to;
+  ar_check_addr(L, 2, s->family, &to);
+  lua_settop(L, 3);
+  (void)ar_push_addr_text(L, &to);
+  lua_insert(L, 2); /* stack: stream, text, host or path, port */
+  if (ar_task_pending(&c->task) != AR_CAUSE_NONE)
+    return ar_await_cancelled(L, c, cancelledk, 0);
+  s->tries = 0;
+  return connect_to(L, s, c, &to);
 }
 
 /* ---- the methods -------------------------------------------------------- */

@@ -304,15 +304,20 @@ int ar_lrun_main(lua_State *L, int self, int nargs) {
   return status;
 }
 
-/* No task is left: the loop and what hangs on the run go. */
-static void shut(lua_State *L, ar_lrun *run) {
+/* What hangs on the run goes before its loop. */
+static void drop_loose(lua_State *L, ar_lrun *run) {
   ar_link *link;
-  ar_cancelled_forget(L, &run->run.sched.root);
-  ar_cancelled_forget(L, &run->run.sched.system);
   while ((link = ar_list_pop(&run->loose)) != NULL) {
     ar_loose *loose = ar_container_of(link, ar_loose, link);
     loose->drop(L, loose);
   }
+}
+
+/* No task is left: the loop and what hangs on the run go. */
+static void shut(lua_State *L, ar_lrun *run) {
+  ar_cancelled_forget(L, &run->run.sched.root);
+  ar_cancelled_forget(L, &run->run.sched.system);
+  drop_loose(L, run);
   run->open = false;
   leave(L, run); /* before its loop goes, which a signal would wake */
   (void)ar_run_close(&run->run);
@@ -330,13 +335,9 @@ void ar_lrun_abandon(lua_State *L, ar_lrun *run) {
 /* Lua is collecting: no task can be run or told any more. */
 void ar_lrun_abandon_quietly(lua_State *L, ar_lrun *run) {
   ar_sched *s = &run->run.sched;
-  ar_link *link;
   while (ar_list_pop(&s->living) != NULL)
     s->n_living--;
-  while ((link = ar_list_pop(&run->loose)) != NULL) {
-    ar_loose *loose = ar_container_of(link, ar_loose, link);
-    loose->drop(L, loose);
-  }
+  drop_loose(L, run);
   run->open = false;
   if (run->host->run == run)
     run->host->run = run->outer;

@@ -108,6 +108,10 @@ ar_err ar_fd_new(ar_loop *loop, int fd, bool owned, ar_fd **out) {
   return 0;
 }
 
+bool ar_fd_is_owned(const ar_fd *f) {
+  return f->owned;
+}
+
 int ar_fd_number(const ar_fd *f) {
   return f->fd;
 }
@@ -150,10 +154,18 @@ static void on_closed(uv_handle_t *handle) {
   ar_mem_free(f, sizeof *f);
 }
 
-void ar_fd_close(ar_fd *f) {
+void ar_fd_forsake(ar_fd *f) {
   for (int side = AR_SIDE_READ; side <= AR_SIDE_WRITE; side++)
     if (ar_op_is_pending(&f->ops[side]))
-      ar_op_end(&f->ops[side], AR_EBADF);
+      ar_op_end(&f->ops[side], AR_OP_CLOSED);
+}
+
+void ar_fd_release(ar_fd *f) {
+  f->owned = false;
+}
+
+void ar_fd_close(ar_fd *f) {
+  ar_fd_forsake(f);
   if (f->watched)
     uv_close((uv_handle_t *)&f->poll, on_closed); /* before its number goes */
   if (f->owned)

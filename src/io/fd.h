@@ -28,6 +28,9 @@ typedef enum {
 /* Watch descriptor `fd` on this loop. With `owned`, closing closes it. */
 AR_MUST_CHECK ar_err ar_fd_new(ar_loop *loop, int fd, bool owned, ar_fd **out);
 
+/* Is its descriptor to be closed with it? */
+bool ar_fd_is_owned(const ar_fd *f);
+
 /* The descriptor's number. */
 int ar_fd_number(const ar_fd *f);
 
@@ -36,8 +39,14 @@ ar_op *ar_fd_op(ar_fd *f, ar_side side);
 
 /* Wait until the side is ready, or in a state that its next call reports.
  * AR_EPERM: it is a file of a kind that is always ready. An op that ends by
- * ar_fd_close has the result AR_EBADF. */
+ * ar_fd_close or ar_fd_forsake has the result AR_OP_CLOSED. */
 AR_MUST_CHECK ar_err ar_fd_wait(ar_fd *f, ar_side side);
+
+/* End both waits: somebody is about to close the descriptor. */
+void ar_fd_forsake(ar_fd *f);
+
+/* The descriptor is somebody else's from now on. */
+void ar_fd_release(ar_fd *f);
 
 /* End both waits, close the descriptor if it is owned; f is gone. A
  * descriptor that is not owned is left in the mode it was given in. */

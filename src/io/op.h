@@ -18,7 +18,12 @@
 #ifndef ar_op_h
 #define ar_op_h
 
+#include "base/err.h"
 #include "loop/loop.h"
+
+/* The result of an op that ended because what it works on is closed, or is
+ * about to be: a code that no call of the system gives. */
+#define AR_OP_CLOSED AR_EOWNERDEAD
 
 typedef struct ar_op ar_op;
 typedef struct ar_op_kind ar_op_kind;

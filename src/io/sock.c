@@ -51,6 +51,21 @@ ar_err ar_sock_listen(int fd, int backlog) {
   return done(listen(fd, backlog));
 }
 
+ar_err ar_sock_bind_path(int fd, const ar_addr *a, int mode) {
+  size_t len;
+  const char *path = ar_addr_path_of(a, &len);
+  struct stat what;
+  ar_err err;
+  if (*path == '\0')
+    return ar_sock_bind(fd, a); /* no path: there is nothing in the way */
+  if (lstat(path, &what) == 0 && S_ISSOCK(what.st_mode))
+    (void)unlink(path);
+  err = ar_sock_bind(fd, a);
+  if (err == 0 && mode != -1)
+    err = done(chmod(path, (mode_t)mode));
+  return err;
+}
+
 ar_err ar_sock_connect(int fd, const ar_addr *a) {
   int result;
   do
@@ -220,6 +235,32 @@ ar_err ar_sock_peer(int fd, ar_addr *a) {
 ar_err ar_sock_kind(int fd, int *family, int *type) {
   ar_err err = ar_sock_get(fd, SOL_SOCKET, SO_TYPE, type);
   return err != 0 ? err : ar_sock_get(fd, SOL_SOCKET, SO_DOMAIN, family);
+}
+
+bool ar_sock_is_bound(int fd) {
+  ar_addr a;
+  size_t len;
+  if (ar_sock_name(fd, &a) != 0)
+    return false;
+  if (ar_addr_family(&a) != AF_UNIX)
+    return ar_addr_port(&a) != 0;
+  (void)ar_addr_path_of(&a, &len);
+  return len > 0;
+}
+
+bool ar_sock_is_connected(int fd) {
+  ar_addr a;
+  return ar_sock_peer(fd, &a) == 0;
+}
+
+bool ar_sock_is_listening(int fd) {
+  int value = 0;
+  return ar_sock_get(fd, SOL_SOCKET, SO_ACCEPTCONN, &value) == 0 && value != 0;
+}
+
+size_t ar_sock_next_size(int fd) {
+  ssize_t result = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC);
+  return result > 0 ? (size_t)result : 0;
 }
 
 ar_err ar_sock_unblock(int fd) {

@@ -20,6 +20,10 @@ AR_MUST_CHECK ar_err ar_sock_open(int family, int type, int *fd);
 AR_MUST_CHECK ar_err ar_sock_bind(int fd, const ar_addr *a);
 AR_MUST_CHECK ar_err ar_sock_listen(int fd, int backlog);
 
+/* Bind to a path, where a socket that stands there makes way; `mode` is that
+ * of the new one, -1: the system's choice. May block: the disk is asked. */
+AR_MUST_CHECK ar_err ar_sock_bind_path(int fd, const ar_addr *a, int mode);
+
 /* AR_EINPROGRESS: ready to be written to when that is decided, which
  * ar_sock_pending_error then tells. AR_EAGAIN: a UNIX listener's queue is
  * full, and nothing tells when it no longer is. */
@@ -63,6 +67,14 @@ AR_MUST_CHECK ar_err ar_sock_peer(int fd, ar_addr *a);
 
 /* Its family and type. AR_ENOTSOCK: it is no socket. */
 AR_MUST_CHECK ar_err ar_sock_kind(int fd, int *family, int *type);
+
+/* Is it bound to an address, connected to a peer, does it listen? */
+bool ar_sock_is_bound(int fd);
+bool ar_sock_is_connected(int fd);
+bool ar_sock_is_listening(int fd);
+
+/* How many bytes its next datagram has; 0 if there is none. */
+size_t ar_sock_next_size(int fd);
 
 /* For one that was made elsewhere. */
 AR_MUST_CHECK ar_err ar_sock_unblock(int fd);

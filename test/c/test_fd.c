@@ -125,13 +125,13 @@ TEST("a cancelled wait ends at once, and the next one hears the event") {
   close_pair(&p);
 }
 
-TEST("closing ends a wait with EBADF") {
+TEST("closing ends a wait, and says so") {
   pair p = open_pair();
   CHECK_EQ(ar_fd_wait(p.f, AR_SIDE_READ), 0);
   ar_fd_close(p.f);
   p.f = NULL;
   CHECK_EQ(ended, 1);
-  CHECK_EQ(last, AR_EBADF);
+  CHECK_EQ(last, AR_OP_CLOSED);
   CHECK_EQ(fcntl(p.ours, F_GETFD), -1);
   close_pair(&p);
 }

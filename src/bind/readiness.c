@@ -1,0 +1,171 @@
+/*
+ * Waiting until a descriptor is ready, whoever it belongs to.
+ *
+ * A descriptor of ours is waited for through the socket that has it. Any
+ * other is watched for as long as somebody waits: the object that watches it
+ * is on the stack of each who does, and lets go of it with the last.
+ */
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "bind/lsock.h"
+#include "bind/luax.h"
+#include "host/raise.h"
+
+static const char class_watch[] = "Watch";
+
+/* The object that has the descriptor, at stack place 2 of who waits. */
+#define WATCH 2
+
+static int watch_gc(lua_State *L) {
+  ar_lfd_collect(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+static void push_watch_class(lua_State *L) {
+  if (luaL_newmetatable(L, class_watch)) {
+    lua_pushcfunction(L, watch_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+}
+
+static ar_lfd *lfd_of(lua_State *L, int idx) {
+  ar_lfd *watch = luaL_testudata(L, idx, class_watch);
+  return watch != NULL ? watch : &((ar_lsock *)lua_touserdata(L, idx))->lfd;
+}
+
+/* The number in the field or method `fileno` of the value at idx. */
+static bool has_fileno(lua_State *L, int idx, int *fd) {
+  bool is = false;
+  if (luaL_getmetafield(L, idx, "__index") == LUA_TNIL &&
+      lua_type(L, idx) != LUA_TTABLE)
+    return false;
+  lua_settop(L, idx);
+  if (lua_getfield(L, idx, "fileno") == LUA_TFUNCTION) {
+    lua_pushvalue(L, idx);
+    lua_call(L, 1, 1);
+  }
+  if (lua_isinteger(L, -1)) {
+    *fd = (int)lua_tointeger(L, -1);
+    is = true;
+  }
+  return is;
+}
+
+bool ar_to_descriptor(lua_State *L, int idx, int *fd) {
+  luaL_Stream *file;
+  int top = lua_gettop(L);
+  bool is;
+  idx = lua_absindex(L, idx);
+  if (lua_isinteger(L, idx)) {
+    *fd = (int)lua_tointeger(L, idx);
+    return true;
+  }
+  file = luaL_testudata(L, idx, LUA_FILEHANDLE);
+  if (file != NULL) {
+    if (file->closef == NULL)
+      ar_raise(L, "ValueError", "the file is closed");
+    *fd = fileno(file->f);
+    return true;
+  }
+  if (lua_getmetatable(L, idx)) {
+    const ar_lsock *s = ar_to_lsock(L, idx);
+    lua_pop(L, 1);
+    if (s != NULL) {
+      *fd = ar_fd_number(ar_check_lfd_open(L, &s->lfd));
+      return true;
+    }
+  }
+  lua_pushvalue(L, idx);
+  is = !lua_isnil(L, -1) && has_fileno(L, lua_gettop(L), fd);
+  lua_settop(L, top);
+  return is;
+}
+
+static int check_descriptor(lua_State *L, int idx) {
+  int fd;
+  if (!ar_to_descriptor(L, idx, &fd))
+    luaL_typeerror(L, idx, "descriptor, file or socket");
+  if (fd < 0)
+    ar_raise(L, "ValueError", "a descriptor must not be negative");
+  return fd;
+}
+
+/* [-0, +1] Whoever has the descriptor in this run, now or from now on. */
+static ar_lfd *push_watch(lua_State *L, int fd) {
+  ar_lrun *run = ar_check_run(L);
+  ar_lfd *d;
+  if (ar_lfd_find(L, fd)) {
+    d = lfd_of(L, -1);
+    if (d->fd != NULL && d->run == run)
+      return d;
+  }
+  lua_pop(L, 1);
+  d = lua_newuserdatauv(L, sizeof *d, 0);
+  ar_lfd_init(d);
+  push_watch_class(L);
+  lua_setmetatable(L, -2);
+  ar_lfd_open(L, d, run, fd, false);
+  return d;
+}
+
+/* Who has waited is through with it. */
+static void leave(lua_State *L, ar_lfd *d) {
+  if (luaL_testudata(L, WATCH, class_watch) == NULL || d->fd == NULL)
+    return;
+  if (!ar_op_is_pending(ar_fd_op(d->fd, AR_SIDE_READ)) &&
+      !ar_op_is_pending(ar_fd_op(d->fd, AR_SIDE_WRITE)))
+    (void)ar_lfd_close(L, d);
+}
+
+static int readyk(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  leave(L, lfd_of(L, WATCH));
+  (void)ar_awaited(L);
+  return 0;
+}
+
+static int gavek(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  (void)ar_gave_way(L);
+  return 0;
+}
+
+static int wait_for(lua_State *L, ar_side side) {
+  int fd = check_descriptor(L, 1);
+  ar_coro *c = ar_coro_check(L);
+  ar_lfd *d;
+  ar_op *op;
+  lua_settop(L, 1);
+  d = push_watch(L, fd);
+  op = ar_lfd_wait(L, d, side);
+  if (op == NULL) { /* a plain file */
+    leave(L, d);
+    return ar_give_way(L, c, gavek, 0);
+  }
+  return ar_await(L, c, op, AR_AWAIT_UNDOES, "descriptor", readyk, 0);
+}
+
+int ar_wait_readable(lua_State *L) {
+  return wait_for(L, AR_SIDE_READ);
+}
+
+int ar_wait_writable(lua_State *L) {
+  return wait_for(L, AR_SIDE_WRITE);
+}
+
+int ar_notify_closing(lua_State *L) {
+  int fd = check_descriptor(L, 1);
+  lua_settop(L, 1);
+  if (ar_lfd_find(L, fd)) {
+    ar_lfd *d = lfd_of(L, WATCH);
+    if (luaL_testudata(L, WATCH, class_watch) != NULL)
+      (void)ar_lfd_close(L, d); /* its number may mean another one soon */
+    else if (d->fd != NULL)
+      ar_fd_forsake(d->fd);
+  }
+  return 0;
+}
