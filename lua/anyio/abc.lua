@@ -13,7 +13,13 @@ local EXPORTS <const> = {
     "UnreliableObjectReceiveStream", "UnreliableObjectSendStream",
     "UnreliableObjectStream",
   },
-  ["anyio.abc.sockets"] = { "SocketListener", "SocketStream" },
+  ["anyio.abc.sockets"] = {
+    "SocketListener", "SocketStream", "UNIXSocketStream",
+  },
+  ["anyio.abc.datagrams"] = {
+    "ConnectedUDPSocket", "ConnectedUNIXDatagramSocket", "UDPSocket",
+    "UNIXDatagramSocket",
+  },
   ["anyrun.socketattr"] = { "SocketAttribute" },
   ["_anyrun.group"] = { "TaskGroup" },
   ["_anyrun.scope"] = { "CancelScope" },

@@ -18,7 +18,18 @@ local EXPORTS <const> = {
     "run_process",
   },
   ["anyio.concurrency"] = { "amap", "as_completed", "gather" },
-  ["anyio.sockets"] = { "connect_tcp", "create_tcp_listener" },
+  ["anyio.datagrams"] = {
+    "create_connected_udp_socket", "create_connected_unix_datagram_socket",
+    "create_udp_socket", "create_unix_datagram_socket",
+  },
+  ["anyio.sockets"] = {
+    "connect_tcp", "connect_unix", "create_tcp_listener",
+    "create_unix_listener",
+  },
+  ["anyio.readiness"] = {
+    "notify_closing", "wait_readable", "wait_socket_readable",
+    "wait_socket_writable", "wait_writable",
+  },
   ["anyio.streams.memory"] = { "create_memory_object_stream" },
   ["anyio.tasks"] = {
     "TASK_STATUS_IGNORED", "TaskInfo", "get_cancelled_exc_class",

@@ -67,6 +67,17 @@ lowlevel.EventLoopToken = EventLoopToken
 ---@usage anyio.to_thread.run_sync(work, anyio.lowlevel.ref(cache))
 function lowlevel.ref(value) return require("_anyrun.thread").refer(value) end
 
+--- Closes a descriptor that is nobody's, such as one of `receive_fds`. Who
+--- waits for it gets ClosedResourceError.
+---@param descriptor integer
+---Checkpoint: never.
+---Raises: ValueError when it is a socket's of ours; OSError when there is no such
+---  descriptor.
+---@usage anyio.lowlevel.close_descriptor(fds[1])
+function lowlevel.close_descriptor(descriptor)
+  require("_anyrun.socket").close(descriptor)
+end
+
 return setmetatable(lowlevel, {
   __index = function(self, key)
     if key ~= "RunVar" then return nil end

@@ -95,6 +95,7 @@ int ar_lsock_inspect(lua_State *L);
 int ar_wait_readable(lua_State *L);
 int ar_wait_writable(lua_State *L);
 int ar_notify_closing(lua_State *L);
+int ar_close_descriptor(lua_State *L);
 
 /* Send on what a send under way has not yet sent: it waits. The stack is
  * that of send: stream, data. */

@@ -12,6 +12,7 @@
 #include "bind/lsock.h"
 #include "bind/luax.h"
 #include "host/raise.h"
+#include "io/sock.h"
 
 static const char class_watch[] = "Watch";
 
@@ -84,7 +85,7 @@ bool ar_to_descriptor(lua_State *L, int idx, int *fd) {
 }
 
 static int check_descriptor(lua_State *L, int idx) {
-  int fd;
+  int fd = -1;
   if (!ar_to_descriptor(L, idx, &fd))
     luaL_typeerror(L, idx, "descriptor, file or socket");
   if (fd < 0)
@@ -157,8 +158,8 @@ int ar_wait_writable(lua_State *L) {
   return wait_for(L, AR_SIDE_WRITE);
 }
 
-int ar_notify_closing(lua_State *L) {
-  int fd = check_descriptor(L, 1);
+/* Tell those who wait for the descriptor. */
+static void forsake(lua_State *L, int fd) {
   lua_settop(L, 1);
   if (ar_lfd_find(L, fd)) {
     ar_lfd *d = lfd_of(L, WATCH);
@@ -167,5 +168,23 @@ int ar_notify_closing(lua_State *L) {
     else if (d->fd != NULL)
       ar_fd_forsake(d->fd);
   }
+}
+
+int ar_notify_closing(lua_State *L) {
+  forsake(L, check_descriptor(L, 1));
+  return 0;
+}
+
+/* close(descriptor): one that is nobody's */
+int ar_close_descriptor(lua_State *L) {
+  int fd = (int)luaL_checkinteger(L, 1);
+  ar_err err;
+  if (ar_lfd_find(L, fd) && luaL_testudata(L, -1, class_watch) == NULL)
+    ar_raise(L, "ValueError", "descriptor %d belongs to %s", fd,
+             luaL_tolstring(L, -1, NULL));
+  forsake(L, fd);
+  err = ar_sock_close(fd);
+  if (err != 0)
+    ar_raise_oserror(L, err, lua_pushfstring(L, "descriptor %d", fd));
   return 0;
 }

@@ -330,6 +330,7 @@ static const luaL_Reg functions[] = {{"methods", socket_methods},
                                      {"wait_readable", ar_wait_readable},
                                      {"wait_writable", ar_wait_writable},
                                      {"notify_closing", ar_notify_closing},
+                                     {"close", ar_close_descriptor},
                                      {"numeric", socket_numeric},
                                      {NULL, NULL}};
 

@@ -173,7 +173,7 @@ static void take_fds(const struct cmsghdr *head, int *fds, size_t *have,
       fds[(*have)++] = got;
     } else {
       *cut = true;
-      ar_sock_close(got);
+      (void)ar_sock_close(got);
     }
   }
 }
@@ -272,8 +272,9 @@ ar_err ar_sock_unblock(int fd) {
   return done(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
 }
 
-void ar_sock_close(int fd) {
-  (void)close(fd);
+ar_err ar_sock_close(int fd) {
+  int result = close(fd);
+  return interrupted(result) ? 0 : done(result); /* it is closed all the same */
 }
 
 ar_err ar_sock_file(const char *path, uint64_t *device, uint64_t *number) {

@@ -79,7 +79,8 @@ size_t ar_sock_next_size(int fd);
 /* For one that was made elsewhere. */
 AR_MUST_CHECK ar_err ar_sock_unblock(int fd);
 
-void ar_sock_close(int fd);
+/* Any descriptor. */
+ar_err ar_sock_close(int fd);
 
 /* Which file lies at the path, if it is a socket. AR_ENOTSOCK: it is none. */
 AR_MUST_CHECK ar_err ar_sock_file(const char *path, uint64_t *device,

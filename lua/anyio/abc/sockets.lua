@@ -1,4 +1,4 @@
---- The classes of sockets.
+--- The classes of streams and listeners over sockets.
 -- What they do is C: see src/bind/socklib.c and the files beside it.
 
 local contracts = require "anyio.abc.streams"
@@ -7,18 +7,10 @@ local native = require "_anyrun.socket"
 local options = require "anyrun.options"
 local socketattr = require "anyrun.socketattr"
 
-local setmetatable = setmetatable
+local rawset, require, setmetatable = rawset, require, setmetatable
 
 ---@class anyio.abc.sockets
 local sockets = {}
-
--- A class of userdata: the C functions of its kind, and a contract.
-local function socket_class(name, kind, contract)
-  local cls = { __name = name, name = name, base = contract }
-  cls.__index, cls.class = cls, cls
-  sockets[name] = setmetatable(native.methods(cls, kind), { __index = contract })
-  return cls
-end
 
 local function text_of(host, port)
   if port == nil then return host == "" and "unnamed" or host end
@@ -31,9 +23,18 @@ local function show(self)
   return ("<%s: %s>"):format(self.name, text_of(self:_local()))
 end
 
---- A connection over TCP.
+-- A class of userdata: the C functions of its kind, and a contract.
+function sockets._class(name, kind, contract, hands_on)
+  local cls = { __name = name, name = name, base = contract, __tostring = show }
+  cls.__index, cls.class = cls, cls
+  sockets[name] = cls
+  native.methods(cls, kind, hands_on)
+  return setmetatable(cls, { __index = contract })
+end
+
+--- A connection over TCP, or another stream socket.
 ---@class anyio.abc.SocketStream : anyio.abc.ByteStream
-local Stream = socket_class("SocketStream", "stream", contracts.ByteStream)
+local Stream = sockets._class("SocketStream", "stream", contracts.ByteStream)
 
 --- Receives what has come, at least a byte.
 ---@function SocketStream:receive
@@ -53,8 +54,8 @@ local Stream = socket_class("SocketStream", "stream", contracts.ByteStream)
 ---Checkpoint: always.
 ---Raises: BrokenResourceError, with the system's error as its cause, when the
 ---  other side is gone or `send_eof` was called; ClosedResourceError;
----  BusyResourceError when another task sends; Cancelled, then only a part was
----  sent.
+---  BusyResourceError when another task sends; Cancelled, then perhaps a part
+---  was sent: never all of it.
 ---@usage stream:send "hello"
 
 --- Ends the sending half: the other side gets all that was sent, then the end.
@@ -74,11 +75,56 @@ local Stream = socket_class("SocketStream", "stream", contracts.ByteStream)
 ---@usage local getters = stream:extra_attributes()
 function Stream:extra_attributes() return socketattr.getters(self, true) end
 
-Stream.__tostring = show
+--- Takes over the descriptor of a connected stream socket.
+---@param descriptor integer
+---@return anyio.abc.SocketStream
+---Checkpoint: never.
+---Raises: ValueError when it is no such socket; it is the caller's then.
+---@usage local stream = anyio.abc.SocketStream.from_socket(descriptor)
+function Stream.from_socket(descriptor)
+  return require "anyrun.adopt"(Stream, "stream", descriptor,
+    { type = "SOCK_STREAM", connected = true })
+end
+
+--- A connection over a UNIX socket, which carries descriptors, too.
+---@class anyio.abc.UNIXSocketStream : anyio.abc.SocketStream
+local UnixStream = sockets._class("UNIXSocketStream", "stream", Stream, true)
+
+--- Sends bytes and, with the first of them, descriptors: the other side gets
+--- copies.
+---@function UNIXSocketStream:send_fds
+---@param message string at least a byte
+---@param fds table descriptors, files of Lua's, sockets: at least one
+---Checkpoint: always.
+---Raises: ValueError for an empty message or list; TypeError for what has no
+---  descriptor; as `send` otherwise.
+---@usage stream:send_fds("log", { io.stderr })
+
+--- Receives bytes and the descriptors that came with them.
+---@function UNIXSocketStream:receive_fds
+---@param msglen integer how many bytes at most
+---@param maxfds integer how many descriptors at most; more are closed
+---@return string message
+---@return integer[] fds the caller's to close: see `lowlevel.close_descriptor`
+---Checkpoint: always.
+---Raises: EndOfStream; ValueError when `msglen` is less than 0 or `maxfds` less
+---  than 1; as `receive` otherwise.
+---@usage local message, fds = stream:receive_fds(100, 1)
+
+--- Takes over the descriptor of a connected UNIX stream socket.
+---@param descriptor integer
+---@return anyio.abc.UNIXSocketStream
+---Checkpoint: never.
+---Raises: ValueError when it is no such socket; it is the caller's then.
+---@usage local stream = anyio.abc.UNIXSocketStream.from_socket(descriptor)
+function UnixStream.from_socket(descriptor)
+  return require "anyrun.adopt"(UnixStream, "stream", descriptor,
+    { type = "SOCK_STREAM", family = "AF_UNIX", connected = true })
+end
 
 --- A socket that connections come to.
 ---@class anyio.abc.SocketListener : anyio.abc.Listener
-local Listener = socket_class("SocketListener", "listener", contracts.Listener)
+local Listener = sockets._class("SocketListener", "listener", contracts.Listener)
 
 --- Waits for a connection. Where the system is out of descriptors it waits
 --- until there are some, and the connection with it.
@@ -113,6 +159,31 @@ end
 ---@usage local getters = listener:extra_attributes()
 function Listener:extra_attributes() return socketattr.getters(self, false) end
 
-Listener.__tostring = show
+local function class_for(family)
+  return family == "AF_UNIX" and UnixStream or Stream
+end
 
-return sockets
+--- Takes over the descriptor of a bound stream socket, over TCP or UNIX.
+---@param descriptor integer
+---@return anyio.abc.SocketListener
+---Checkpoint: never.
+---Raises: ValueError when it is no such socket; it is the caller's then.
+---@usage local listener = anyio.abc.SocketListener.from_socket(3)
+function Listener.from_socket(descriptor)
+  return require "anyrun.adopt"(Listener, "listener", descriptor,
+    { type = "SOCK_STREAM", bound = true }, class_for)
+end
+
+local DATAGRAMS <const> = {
+  ConnectedUDPSocket = true, ConnectedUNIXDatagramSocket = true,
+  UDPSocket = true, UNIXDatagramSocket = true,
+}
+
+return setmetatable(sockets, {
+  __index = function(self, name)
+    if not DATAGRAMS[name] then return nil end
+    local value = require("anyio.abc.datagrams")[name]
+    rawset(self, name, value)
+    return value
+  end,
+})
