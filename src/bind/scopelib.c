@@ -63,12 +63,26 @@ static int bodyk(lua_State *L, int status, lua_KContext ctx) {
       return raise_timeout(L);
     return 1;
   }
+  if (lua_gettop(L) == 2) { /* nothing was returned */
+    lua_settop(L, 1);
+    return 1;
+  }
   lua_remove(L, 2);
   return lua_gettop(L);
 }
 
+/* The scope has its deadline. */
+static void enter_at(lua_State *L, ar_lscope *s, ar_coro *c, ar_time now) {
+  ar_err err = ar_scope_enter_at(s->scope, &c->task, now);
+  if (err != 0)
+    ar_raise_oserror(L, err, "cancel scope");
+  s->used = true;
+  s->scope->within = L;
+  s->scope->caught = false;
+}
+
 static void enter(lua_State *L, ar_lscope *s, ar_coro *c) {
-  ar_err err;
+  ar_time now = 0;
   if (s->scope->entered || s->scope != &s->own ||
       (s->used && c->task.sched->policy->asks_clock))
     ar_raise(L, "RuntimeError",
@@ -77,31 +91,31 @@ static void enter(lua_State *L, ar_lscope *s, ar_coro *c) {
     s->serial = ar_lrun_of(c)->serial;
   if (s->serial != ar_lrun_of(c)->serial)
     ar_raise(L, "RuntimeError", "this cancel scope belongs to another run");
+  if (s->relative || s->scope->deadline != AR_TIME_MAX)
+    now = ar_sched_now(c->task.sched);
   if (s->relative) {
     s->relative = false;
-    s->scope->deadline = ar_time_add(ar_sched_now(c->task.sched), s->delay);
+    s->scope->deadline = ar_time_add(now, s->delay);
   }
-  err = ar_scope_enter(s->scope, &c->task);
-  if (err != 0)
-    ar_raise_oserror(L, err, "cancel scope");
-  s->used = true;
-  s->scope->within = L;
-  s->scope->caught = false;
+  enter_at(L, s, c, now);
+}
+
+/* stack: scope, handler, body, scope. The scope has been entered. */
+static int run_body(lua_State *L) {
+  return bodyk(L, lua_pcallk(L, 1, LUA_MULTRET, 2, 0, bodyk), 0);
 }
 
 /* stack: scope, body */
 static int scope_call(lua_State *L) {
   ar_lscope *s = ar_check_scope(L, 1);
   ar_coro *c = ar_coro_current(L);
-  int status;
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   enter(L, s, c);
   lua_pushcfunction(L, ar_traceback_handler);
   lua_insert(L, 2);
   lua_pushvalue(L, 1);
-  status = lua_pcallk(L, 1, LUA_MULTRET, 2, 0, bodyk);
-  return bodyk(L, status, 0);
+  return run_body(L);
 }
 
 /* ---- making one --------------------------------------------------------- */
@@ -124,8 +138,8 @@ static void set_note(lua_State *L, int idx, const char *field) {
  * stack for as long as it is entered, and needs no finalizer; those are dear.
  * Any other may become garbage while it is entered, or cancelled and never
  * entered. */
-static ar_lscope *new_scope(lua_State *L, bool brief) {
-  ar_lscope *s = lua_newuserdatauv(L, sizeof *s, 1);
+static ar_lscope *new_scope(lua_State *L, bool brief, bool has_notes) {
+  ar_lscope *s = lua_newuserdatauv(L, sizeof *s, has_notes ? UV_NOTES : 0);
   ar_scope_init(&s->own);
   s->scope = &s->own;
   s->serial = 0;
@@ -152,15 +166,30 @@ static void take_options(lua_State *L, ar_lscope *s, int opts,
   lua_pop(L, 1);
 }
 
-/* The scope on top of the stack is complete: run the body, if there is one. */
-static int start(lua_State *L, int body) {
-  if (body == 0)
-    return 1;
-  lua_pushvalue(L, body);
+/* Stands the body of a new scope at the bottom of its task? */
+static bool is_brief(lua_State *L, const ar_coro *c, int body) {
+  return body != 0 && ar_frame_of(&c->task)->L == L;
+}
+
+/* [-0, +?] Three arguments at most; the body, if there is one, to place 3. */
+static void settle_arguments(lua_State *L, int body) {
+  if (body != 0 && body == lua_gettop(L)) {
+    for (int i = body; i < 3; i++)
+      lua_pushvalue(L, body);
+    return;
+  }
+  lua_settop(L, 3);
+  if (body != 0 && body != 3)
+    lua_copy(L, body, 3);
+}
+
+/* The scope is complete and has been entered.
+ * stack: ?, ?, body, scope */
+static int start(lua_State *L) {
+  lua_pushcfunction(L, ar_traceback_handler);
   lua_replace(L, 2);
-  lua_replace(L, 1);
-  lua_settop(L, 2);
-  return scope_call(L);
+  lua_copy(L, 4, 1);
+  return run_body(L);
 }
 
 static const char *const scope_options[] = {"deadline", "relative_deadline",
@@ -188,8 +217,8 @@ static int scope_new(lua_State *L) {
   ar_time t;
   ar_coro *c = ar_coro_current(L);
   opts = ar_find_body(L, 1, &body);
-  lua_settop(L, 2);
-  s = new_scope(L, body != 0 && ar_frame_of(&c->task)->L == L);
+  settle_arguments(L, body);
+  s = new_scope(L, is_brief(L, c, body), true);
   s->serial = ar_lrun_of(c)->serial;
   take_options(L, s, opts, "CancelScope", scope_options);
   if (opts != 0 && get_time(L, opts, "deadline", &t))
@@ -203,40 +232,59 @@ static int scope_new(lua_State *L) {
     s->relative = t != AR_TIME_MAX;
     s->delay = t;
   }
-  return start(L, body);
+  if (body == 0)
+    return 1;
+  enter(L, s, c);
+  return start(L);
+}
+
+/* A time, or none: forever. */
+static ar_time opt_time(lua_State *L, int idx) {
+  if (lua_isnoneornil(L, idx))
+    return AR_TIME_MAX;
+  return ar_time_of_seconds(ar_check_seconds(L, idx));
+}
+
+/* fail_after and fail_at without a body: the clock starts on entering. */
+static int new_failing(lua_State *L, const char *fname, bool after, int opts) {
+  ar_time when = opt_time(L, 1);
+  ar_lscope *s = new_scope(L, false, true);
+  take_options(L, s, opts, fname, fail_options);
+  s->fails = true;
+  if (after) {
+    s->relative = when != AR_TIME_MAX;
+    s->delay = when;
+  } else {
+    s->scope->deadline = when;
+  }
+  return 1;
 }
 
 static int with_deadline(lua_State *L, const char *fname, bool after,
                          bool fails) {
   int body, opts;
   ar_lscope *s;
-  uint64_t serial = 0;
-  ar_coro *c = NULL;
-  ar_time when = AR_TIME_MAX;
-  bool counts = after && !lua_isnoneornil(L, 1);
-  if (!lua_isnoneornil(L, 1))
-    when = ar_time_of_seconds(ar_check_seconds(L, 1));
+  ar_coro *c;
+  ar_time when = opt_time(L, 1), now = 0;
   opts = ar_find_body(L, 2, &body);
-  if (!fails || body != 0)
-    c = ar_coro_current(L);
-  if (!fails) {
-    ar_lrun *run = ar_lrun_of(c);
-    serial = run->serial;
-    if (counts)
-      when = ar_time_add(ar_sched_now(&run->run.sched), when);
+  if (fails && body == 0)
+    return new_failing(L, fname, after, opts);
+  c = ar_coro_current(L);
+  if (when != AR_TIME_MAX) {
+    now = ar_sched_now(c->task.sched);
+    if (after)
+      when = ar_time_add(now, when);
   }
-  lua_settop(L, 3);
-  s = new_scope(L, body != 0 && ar_frame_of(&c->task)->L == L);
+  settle_arguments(L, body);
+  s = new_scope(L, is_brief(L, c, body), opts != 0 || body == 0);
   take_options(L, s, opts, fname, fails ? fail_options : timeout_options);
   s->fails = fails;
-  s->serial = serial;
-  if (counts && fails) { /* its clock starts on entering */
-    s->relative = when != AR_TIME_MAX;
-    s->delay = when;
-  } else {
-    s->scope->deadline = when;
-  }
-  return start(L, body);
+  s->serial = ar_lrun_of(c)->serial;
+  s->scope->deadline = when;
+  if (body == 0)
+    return 1;
+  enter_at(L, s, c, now);
+  return start(L);
 }
 
 static int move_on_after(lua_State *L) {
@@ -309,7 +357,7 @@ void ar_gscope_push(lua_State *L, int group, ar_scope *scope) {
   if (lua_getiuservalue(L, group, 1) != LUA_TNIL)
     return;
   lua_pop(L, 1);
-  s = new_scope(L, true); /* its own scope is never entered */
+  s = new_scope(L, true, true); /* its own scope is never entered */
   s->scope = scope;
   s->used = true; /* entering it is the group's business */
   lua_pushvalue(L, group);

@@ -16,9 +16,6 @@
 
 const char ar_key_cancelled[] = "scope -> error object";
 
-static const char *const key_deadline[2] = {"deadline on asyncio",
-                                            "deadline on trio"};
-
 /* [-(reason and task), +1] */
 static void make(lua_State *L, ar_lrun *run, ar_source source) {
   /* stack: reason, task text */
@@ -83,18 +80,21 @@ void ar_cancelled_forget(lua_State *L, ar_scope *s) {
 
 /* [-0, +1] */
 static void push_shared(lua_State *L, ar_lrun *run) {
-  const char *key = key_deadline[run->run.sched.policy->counts ? 0 : 1];
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE)
+  ar_host *host = run->host;
+  int which = run->run.sched.policy->counts ? 0 : 1;
+  if (AR_LIKELY(host->timed_out[which] != NULL)) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->timed_out_refs[which]);
     return;
-  lua_pop(L, 1);
-  if (run->run.sched.policy->counts)
+  }
+  if (which == 0)
     lua_pushliteral(L, "deadline exceeded");
   else
     lua_pushnil(L); /* the source says it */
   lua_pushnil(L);
   make(L, run, AR_SOURCE_DEADLINE);
   lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+  host->timed_out_refs[which] = luaL_ref(L, LUA_REGISTRYINDEX);
+  host->timed_out[which] = lua_topointer(L, -1);
 }
 
 void ar_cancelled_push(lua_State *L, ar_lrun *run, ar_scope *s) {

@@ -94,6 +94,9 @@ struct ar_host {
   int class_refs[AR_CLASS_COUNT];      /* refs: the metatables */
   const void *cancelled[2]; /* lua_topointer of the two classes of errors that
                              * scopes make; NULL: none was made yet */
+  /* Of asyncio and trio: the error of every scope whose deadline came. */
+  const void *timed_out[2]; /* lua_topointer; NULL: not yet made */
+  int timed_out_refs[2];    /* refs */
   ar_anchors anchors;
   ar_frame *idle; /* borrowed (anchored): frames to be used again */
   size_t n_idle;  /* of these */
@@ -150,6 +153,13 @@ static inline void *ar_class_test(lua_State *L, int idx, ar_class class) {
   is = lua_topointer(L, -1) == ar_host_of(L)->classes[class];
   lua_pop(L, 1);
   return is ? p : NULL;
+}
+
+/* Is the value at idx the error of a scope whose deadline came? */
+static inline bool ar_is_timed_out(lua_State *L, int idx) {
+  const ar_host *host = ar_host_of(L);
+  const void *p = lua_topointer(L, idx);
+  return p != NULL && (p == host->timed_out[0] || p == host->timed_out[1]);
 }
 
 /* [-0, +0] Give the userdata on top its class. */

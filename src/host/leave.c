@@ -48,6 +48,11 @@ bool ar_leave_filter(lua_State *L, ar_scope *s, ar_task *t, bool failed) {
     return false;
   if (!catches)
     return true;
+  if (ar_is_timed_out(L, -1)) {
+    s->caught = true;
+    lua_pop(L, 1);
+    return false;
+  }
   kind = ar_error_kind(L, -1);
   if ((kind & (AR_KIND_CANCELLED | AR_KIND_GROUP)) == 0)
     return true;

@@ -68,6 +68,10 @@ static bool is_known(lua_State *L, int idx) {
 }
 
 int ar_traceback_handler(lua_State *L) {
+  if (AR_LIKELY(ar_is_timed_out(L, 1))) {
+    ar_host_of(L)->rethrower = NULL;
+    return 1;
+  }
   if (lua_isnil(L, 1)) { /* nobody could tell it from no error */
     ar_push_error(L, "RuntimeError", "error(nil): an error without a value");
     lua_replace(L, 1);

@@ -98,10 +98,15 @@ void ar_scope_take(ar_scope *s, ar_task *t) {
 }
 
 ar_err ar_scope_enter(ar_scope *s, ar_task *host) {
+  bool asks = s->deadline != AR_TIME_MAX && !s->cancelled;
+  return ar_scope_enter_at(s, host, asks ? ar_sched_now(host->sched) : 0);
+}
+
+ar_err ar_scope_enter_at(ar_scope *s, ar_task *host, ar_time now) {
   AR_ASSERT(!s->entered);
   s->sched = host->sched;
   if (s->deadline != AR_TIME_MAX && !s->cancelled) {
-    if (s->deadline <= ar_sched_now(s->sched)) {
+    if (s->deadline <= now) {
       s->cancelled = true;
       s->source = AR_SOURCE_DEADLINE;
     } else {

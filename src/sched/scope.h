@@ -65,6 +65,10 @@ void ar_scope_root(ar_scope *s, struct ar_sched *sched);
  * the scope has a deadline. AR_ENOMEM: not entered. */
 AR_MUST_CHECK ar_err ar_scope_enter(ar_scope *s, struct ar_task *host);
 
+/* The same, where the time is known. */
+AR_MUST_CHECK ar_err ar_scope_enter_at(ar_scope *s, struct ar_task *host,
+                                       ar_time now);
+
 /* As a child of `parent` without a host that walks through it: the scope
  * of a group's child, which lives and ends with its task. */
 void ar_scope_attach(ar_scope *s, ar_scope *parent, struct ar_task *host);
