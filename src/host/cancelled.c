@@ -12,9 +12,8 @@
 #include <lauxlib.h>
 #include <signal.h>
 
+#include "host/anchor.h"
 #include "host/raise.h"
-
-const char ar_key_cancelled[] = "scope -> error object";
 
 /* [-(reason and task), +1] */
 static void make(lua_State *L, ar_lrun *run, ar_source source) {
@@ -31,22 +30,20 @@ static void make(lua_State *L, ar_lrun *run, ar_source source) {
 }
 
 /* [-1, +1] Keep the object on top for the scope. */
-static void keep(lua_State *L, ar_scope *s) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_cancelled);
-  lua_pushvalue(L, -2);
-  lua_rawsetp(L, -2, s);
-  lua_pop(L, 1);
-  s->told = true;
+static void keep(lua_State *L, ar_host *host, ar_scope *s) {
+  lua_pushvalue(L, -1);
+  s->told = ar_anchor_take(L, host);
+  host->n_told++;
 }
 
 void ar_cancelled_explain(lua_State *L, ar_lrun *run, ar_scope *s,
                           ar_source source) {
-  if (s->cancelled || s->told) {
+  if (s->cancelled || s->told != 0) {
     lua_pop(L, 2);
     return;
   }
   make(L, run, source);
-  keep(L, s);
+  keep(L, run->host, s);
   lua_pop(L, 1);
 }
 
@@ -69,13 +66,19 @@ void ar_cancelled_by_script(lua_State *L, ar_scope *s, int reason) {
 }
 
 void ar_cancelled_forget(lua_State *L, ar_scope *s) {
-  if (!s->told)
+  ar_host *host;
+  if (AR_LIKELY(s->told == 0))
     return;
-  s->told = false;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_cancelled);
-  lua_pushnil(L);
-  lua_rawsetp(L, -2, s);
-  lua_pop(L, 1);
+  host = ar_host_of(L);
+  ar_anchor_drop(L, host, s->told);
+  host->n_told--;
+  host->recent = NULL;
+  s->told = 0;
+}
+
+void ar_cancelled_forget_within(lua_State *L, ar_task *t) {
+  for (ar_scope *s = t->scope; s != &t->kit->own; s = s->parent)
+    ar_cancelled_forget(L, s);
 }
 
 /* [-0, +1] */
@@ -98,18 +101,19 @@ static void push_shared(lua_State *L, ar_lrun *run) {
 }
 
 void ar_cancelled_push(lua_State *L, ar_lrun *run, ar_scope *s) {
-  if (s->told) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_cancelled);
-    lua_rawgetp(L, -1, s);
-    lua_remove(L, -2);
+  ar_host *host = run->host;
+  if (s->told != 0) {
+    ar_anchor_push(L, s->told);
   } else if (s->source == AR_SOURCE_DEADLINE) {
     push_shared(L, run);
+    return;
   } else {
     lua_pushnil(L);
     lua_pushnil(L);
     make(L, run, s->source);
-    keep(L, s);
+    keep(L, host, s);
   }
+  host->recent = lua_topointer(L, -1);
 }
 
 /* The cancelled scope behind a delivery. One that was shielded off after it

@@ -22,6 +22,9 @@ void ar_cancelled_push(lua_State *L, ar_lrun *run, ar_scope *s);
 /* [-0, +0] The scope is left: nobody will ask for its object again. */
 void ar_cancelled_forget(lua_State *L, ar_scope *s);
 
+/* [-0, +0] The same for all that a task is inside of, but for its own. */
+void ar_cancelled_forget_within(lua_State *L, ar_task *t);
+
 /* [-0, +1] The error of an interrupt: KeyboardInterrupt, or SystemExit with
  * the signal that asks for it. */
 void ar_interrupt_push(lua_State *L, ar_lrun *run);

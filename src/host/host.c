@@ -82,7 +82,6 @@ void ar_host_open_thread(lua_State *L, const char *backend) {
   (void)luaL_ref(L, LUA_REGISTRYINDEX);
   *(ar_host **)lua_getextraspace(host->L) = host;
   *(ar_host **)lua_getextraspace(L) = host;
-  new_table(L, ar_key_cancelled);
   new_table(L, ar_key_globals);
   ar_embed_open(L);
   ar_corolib_open(L);

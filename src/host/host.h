@@ -97,6 +97,9 @@ struct ar_host {
   /* Of asyncio and trio: the error of every scope whose deadline came. */
   const void *timed_out[2]; /* lua_topointer; NULL: not yet made */
   int timed_out_refs[2];    /* refs */
+  const void *recent; /* lua_topointer of the cancellation that was raised last,
+                       * as long as its scope keeps it; or NULL */
+  size_t n_told;      /* scopes that keep one */
   ar_anchors anchors;
   ar_frame *idle; /* borrowed (anchored): frames to be used again */
   size_t n_idle;  /* of these */
@@ -104,10 +107,9 @@ struct ar_host {
 };
 
 /* Tables in the registry, each under the address of its name. */
-extern const char ar_key_options[];   /* the command line's backend options */
-extern const char ar_key_cancelled[]; /* scope -> its error object */
-extern const char ar_key_globals[];   /* name -> function: as scripts see it */
-extern const char ar_key_context[];   /* variables outside any task */
+extern const char ar_key_options[]; /* the command line's backend options */
+extern const char ar_key_globals[]; /* name -> function: as scripts see it */
+extern const char ar_key_context[]; /* variables outside any task */
 
 /* The host of a state; never NULL after ar_host_open. */
 static inline ar_host *ar_host_of(lua_State *L) {
@@ -155,11 +157,13 @@ static inline void *ar_class_test(lua_State *L, int idx, ar_class class) {
   return is ? p : NULL;
 }
 
-/* Is the value at idx the error of a scope whose deadline came? */
-static inline bool ar_is_timed_out(lua_State *L, int idx) {
+/* Is the value at idx a cancellation that a scope made? The quick answer: true
+ * for nearly all of them, false says nothing. */
+static inline bool ar_is_recent(lua_State *L, int idx) {
   const ar_host *host = ar_host_of(L);
   const void *p = lua_topointer(L, idx);
-  return p != NULL && (p == host->timed_out[0] || p == host->timed_out[1]);
+  return p != NULL && (p == host->recent || p == host->timed_out[0] ||
+                       p == host->timed_out[1]);
 }
 
 /* [-0, +0] Give the userdata on top its class. */

@@ -48,7 +48,7 @@ bool ar_leave_filter(lua_State *L, ar_scope *s, ar_task *t, bool failed) {
     return false;
   if (!catches)
     return true;
-  if (ar_is_timed_out(L, -1)) {
+  if (ar_is_recent(L, -1)) {
     s->caught = true;
     lua_pop(L, 1);
     return false;

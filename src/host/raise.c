@@ -97,6 +97,8 @@ int ar_error_kind(lua_State *L, int idx) {
   int kind = AR_KIND_ORDINARY;
   const ar_host *host = ar_host_of(L);
   const void *class;
+  if (ar_is_recent(L, idx))
+    return AR_KIND_CANCELLED;
   if (lua_type(L, idx) != LUA_TTABLE || !lua_getmetatable(L, idx))
     return kind;
   class = lua_topointer(L, -1);

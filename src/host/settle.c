@@ -76,8 +76,10 @@ void ar_coro_closed(lua_State *L, const lua_State *co) {
   }
   for (s = t->scope; s != &t->kit->own; s = outer) {
     outer = s->parent;
-    if (s->within == co)
+    if (s->within == co) {
+      ar_cancelled_forget(L, s);
       ar_scope_exit(s);
+    }
   }
 }
 
@@ -297,7 +299,8 @@ static void empty_frame(lua_State *L, ar_frame *f, int self) {
 /* Most tasks just return, hold nothing and are watched by nobody. */
 static bool ends_quietly(const ar_coro *c, const ar_frame *f, int nres) {
   return nres == 0 && !c->failed && !c->watched && f != NULL &&
-         f->groups == NULL && !f->kit.own.told && ar_list_is_empty(&f->held);
+         f->groups == NULL && c->task.scope == &f->kit.own &&
+         f->kit.own.told == 0 && ar_list_is_empty(&f->held);
 }
 
 /* The task is DONE: its group hears of it, and it is let go of. */
@@ -342,6 +345,8 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
   if (AR_UNLIKELY(f != NULL && f->groups != NULL))
     lose_groups(L, c, self);
   goes_on = take_outcome(L, c, self, nres, &kind);
+  if (AR_LIKELY(f != NULL))
+    ar_cancelled_forget_within(L, t);
   t->sched->current = t; /* as instruments see it */
   ar_task_finish(t);
   t->sched->current = NULL;

@@ -68,7 +68,7 @@ static bool is_known(lua_State *L, int idx) {
 }
 
 int ar_traceback_handler(lua_State *L) {
-  if (AR_LIKELY(ar_is_timed_out(L, 1))) {
+  if (ar_is_recent(L, 1)) { /* there may be 100,000 */
     ar_host_of(L)->rethrower = NULL;
     return 1;
   }
@@ -76,7 +76,7 @@ int ar_traceback_handler(lua_State *L) {
     ar_push_error(L, "RuntimeError", "error(nil): an error without a value");
     lua_replace(L, 1);
   }
-  /* A cancellation is no error to be explained, and there may be 100,000. */
+  /* A cancellation is no error to be explained. */
   if ((ar_error_kind(L, 1) & AR_KIND_CANCELLED) == 0 && !is_known(L, 1))
     remember(L, L, 1, 1);
   ar_host_of(L)->rethrower = NULL;

@@ -24,13 +24,13 @@ void ar_scope_init(ar_scope *s) {
   s->deadline = AR_TIME_MAX;
   s->within = NULL;
   s->debt = 0;
+  s->told = 0;
   s->source = AR_SOURCE_NONE;
   s->cancelled = false;
   s->caught = false;
   s->shield = false;
   s->effective = false;
   s->entered = false;
-  s->told = false;
 }
 
 void ar_scope_root(ar_scope *s, ar_sched *sched) {

@@ -47,13 +47,14 @@ struct ar_scope {
   ar_time deadline;       /* AR_TIME_MAX: none */
   const void *within;     /* coroutine it was entered in (host room's) */
   unsigned debt; /* native requests made for its cancellation (asyncio) */
+  int told;      /* anchor of the error object that was made for it (host
+                  * room's); 0: none was */
   ar_source source;
   bool cancelled; /* cancel was called; never taken back */
   bool caught;    /* it swallowed its own cancellation */
   bool shield;
   bool effective; /* see above */
   bool entered;
-  bool told; /* an error object for it was made (host room's) */
 };
 
 void ar_scope_init(ar_scope *s);
