@@ -73,6 +73,7 @@ void ar_cancelled_forget(lua_State *L, ar_scope *s) {
   ar_anchor_drop(L, host, s->told);
   host->n_told--;
   host->recent = NULL;
+  host->recent_told = 0;
   s->told = 0;
 }
 
@@ -104,6 +105,8 @@ void ar_cancelled_push(lua_State *L, ar_lrun *run, ar_scope *s) {
   ar_host *host = run->host;
   if (s->told != 0) {
     ar_anchor_push(L, s->told);
+    if (AR_LIKELY(s->told == host->recent_told))
+      return;
   } else if (s->source == AR_SOURCE_DEADLINE) {
     push_shared(L, run);
     return;
@@ -114,6 +117,7 @@ void ar_cancelled_push(lua_State *L, ar_lrun *run, ar_scope *s) {
     keep(L, host, s);
   }
   host->recent = lua_topointer(L, -1);
+  host->recent_told = s->told;
 }
 
 /* The cancelled scope behind a delivery. One that was shielded off after it

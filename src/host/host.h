@@ -97,9 +97,10 @@ struct ar_host {
   /* Of asyncio and trio: the error of every scope whose deadline came. */
   const void *timed_out[2]; /* lua_topointer; NULL: not yet made */
   int timed_out_refs[2];    /* refs */
-  const void *recent; /* lua_topointer of the cancellation that was raised last,
-                       * as long as its scope keeps it; or NULL */
-  size_t n_told;      /* scopes that keep one */
+  const void *recent;       /* lua_topointer of the cancellation that was raised
+                             * last, as long as its scope keeps it; or NULL */
+  int recent_told;          /* its anchor; 0 for none */
+  size_t n_told;            /* scopes that keep one */
   ar_anchors anchors;
   ar_frame *idle; /* borrowed (anchored): frames to be used again */
   size_t n_idle;  /* of these */

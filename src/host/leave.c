@@ -29,6 +29,11 @@ static void settle_debt(ar_scope *s, ar_task *t, bool catches) {
   s->debt = 0;
 }
 
+void ar_leave_settle(ar_scope *s, ar_task *t) {
+  if (AR_UNLIKELY(s->debt != 0))
+    settle_debt(s, t, ar_scope_catches(s));
+}
+
 /* Is the bare cancellation on top one that a scope made? */
 static bool is_made_by_scope(lua_State *L) {
   bool is;

@@ -13,6 +13,10 @@
  * nothing is. */
 bool ar_leave(lua_State *L, ar_scope *s, ar_task *t, bool failed);
 
+/* The part of it that does without an error: on asyncio, whose the requests
+ * are that deliveries of the scope counted as. */
+void ar_leave_settle(ar_scope *s, ar_task *t);
+
 /* The part of it that looks at the error: the scope is still entered. */
 bool ar_leave_filter(lua_State *L, ar_scope *s, ar_task *t, bool failed);
 

@@ -296,11 +296,11 @@ static void empty_frame(lua_State *L, ar_frame *f, int self) {
   orphan_held(L, f, self);
 }
 
-/* Most tasks just return, hold nothing and are watched by nobody. */
-static bool ends_quietly(const ar_coro *c, const ar_frame *f, int nres) {
-  return nres == 0 && !c->failed && !c->watched && f != NULL &&
-         f->groups == NULL && c->task.scope == &f->kit.own &&
-         f->kit.own.told == 0 && ar_list_is_empty(&f->held);
+/* Most tasks hold nothing in the end, and are watched by nobody. */
+static bool is_plain(const ar_coro *c, const ar_frame *f) {
+  return f != NULL && !c->watched && f->groups == NULL &&
+         c->task.scope == &f->kit.own && f->kit.own.told == 0 &&
+         ar_list_is_empty(&f->held);
 }
 
 /* The task is DONE: its group hears of it, and it is let go of. */
@@ -315,14 +315,36 @@ static void let_go(lua_State *L, ar_coro *c, ar_frame *f, ar_group *group) {
   ar_coro_unanchor(L, c); /* c may be gone */
 }
 
-static void settle_quietly(lua_State *L, ar_coro *c, ar_frame *f) {
-  ar_group *group = c->task.group;
-  (void)ar_leave_filter(L, &f->kit.own, &c->task, false);
-  c->outcome = AR_OUTCOME_RETURNED;
-  c->n_values = 0;
+/* A plain task is over, and its outcome kept. */
+static void finish_plain(ar_coro *c, ar_frame *f) {
+  ar_leave_settle(&f->kit.own, &c->task);
   ar_task_finish(&c->task);
   c->task.sched->current = NULL;
   (void)ar_lot_unpark(&f->joiners, SIZE_MAX, 0);
+}
+
+/* Most of the plain ones just return. */
+static void settle_returned(lua_State *L, ar_coro *c, ar_frame *f) {
+  ar_group *group = c->task.group;
+  c->outcome = AR_OUTCOME_RETURNED;
+  c->n_values = 0;
+  finish_plain(c, f);
+  let_go(L, c, f, group);
+}
+
+/* There may be 100,000 that a scope around them has cancelled. The error,
+ * which is on top, goes on through them. */
+static void settle_cancelled(lua_State *L, ar_coro *c, ar_frame *f) {
+  ar_group *group = c->task.group;
+  c->outcome = AR_OUTCOME_CANCELLED;
+  c->n_values = 1;
+  ar_coro_push(L, c);
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, AR_UV_OUTCOME);
+  lua_pop(L, 1);
+  finish_plain(c, f);
+  judge(L, ar_lrun_of(c), c, AR_KIND_CANCELLED);
+  tell_group(L, c, ar_lgroup_of(group), AR_KIND_CANCELLED);
   let_go(L, c, f, group);
 }
 
@@ -333,8 +355,13 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
   ar_group *group = t->group;
   bool goes_on;
   int kind = 0, self;
-  if (AR_LIKELY(ends_quietly(c, f, nres))) {
-    settle_quietly(L, c, f);
+  if (AR_LIKELY(is_plain(c, f)) && !c->failed && nres == 0) {
+    settle_returned(L, c, f);
+    return;
+  }
+  if (group != NULL && c->failed && is_plain(c, f) && !f->kit.own.cancelled &&
+      ar_is_recent(L, -1)) {
+    settle_cancelled(L, c, f);
     return;
   }
   t->sched->current = NULL;

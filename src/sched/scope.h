@@ -36,11 +36,19 @@ typedef enum {
   AR_SOURCE_UNKNOWN
 } ar_source;
 
+/* What a walk over the tree looks at comes first, within 64 bytes: there may be
+ * 100,000 of them. */
 struct ar_scope {
-  ar_scope *parent;       /* borrowed (left later); NULL: root, or not in */
-  ar_link in_parent;      /* place in parent->children */
-  ar_list children;       /* scopes directly below */
-  ar_list tasks;          /* tasks whose innermost scope this is */
+  ar_scope *parent;  /* borrowed (left later); NULL: root, or not in */
+  ar_link in_parent; /* place in parent->children */
+  ar_list children;  /* scopes directly below */
+  ar_list tasks;     /* tasks whose innermost scope this is */
+  bool cancelled;    /* cancel was called; never taken back */
+  bool shield;
+  bool effective; /* see above */
+  bool caught;    /* it swallowed its own cancellation */
+  bool entered;
+  ar_source source : 8;
   struct ar_task *host;   /* borrowed: who entered it; NULL while not in */
   struct ar_sched *sched; /* borrowed; NULL until first entered */
   ar_deadline due;        /* set while entered and not cancelled */
@@ -49,12 +57,6 @@ struct ar_scope {
   unsigned debt; /* native requests made for its cancellation (asyncio) */
   int told;      /* anchor of the error object that was made for it (host
                   * room's); 0: none was */
-  ar_source source;
-  bool cancelled; /* cancel was called; never taken back */
-  bool caught;    /* it swallowed its own cancellation */
-  bool shield;
-  bool effective; /* see above */
-  bool entered;
 };
 
 void ar_scope_init(ar_scope *s);

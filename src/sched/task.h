@@ -85,8 +85,8 @@ typedef struct {
  * small, and those which have ended leave theirs to the next. */
 typedef struct {
   ar_task *task;   /* borrowed: whose it is; NULL: nobody's */
-  ar_scope own;    /* the task's own scope, below the one it was spawned in */
   ar_deadline due; /* of a sleep */
+  ar_scope own;    /* the task's own scope, below the one it was spawned in */
   ar_wait wait;
 } ar_kit;
 
