@@ -79,32 +79,32 @@ struct ar_host {
   lua_State *L;            /* the main thread */
   ar_lrun *run;            /* borrowed: innermost run; NULL outside */
   ar_hop *hop;             /* innermost coroutine being resumed; NULL: none */
-  bool listens;            /* to the signals of the process: the first one */
-  bool suspending;         /* a yield on its way is the scheduler's */
   lua_CFunction rethrower; /* it raises an error whose traceback is known */
-  bool in_script;          /* the script's chunk has begun, and not ended */
   lua_State *chunk;        /* borrowed (on a stack): its coroutine; or NULL */
-  bool script_failed;      /* the chunk ended by an error */
   const char *backend;     /* default backend's name (a constant) */
   ar_coro *script;         /* borrowed (anchored): the chunk's task; or NULL */
   ar_lrun *implicit;       /* borrowed (anchored): its run, once begun */
   uint64_t serials;        /* runs opened so far */
-  int died_of;             /* signal the process should die of */
-  const void *classes[AR_CLASS_COUNT]; /* lua_topointer; NULL: not yet made */
-  int class_refs[AR_CLASS_COUNT];      /* refs: the metatables */
-  const void *cancelled[2]; /* lua_topointer of the two classes of errors that
-                             * scopes make; NULL: none was made yet */
-  /* Of asyncio and trio: the error of every scope whose deadline came. */
-  const void *timed_out[2]; /* lua_topointer; NULL: not yet made */
-  int timed_out_refs[2];    /* refs */
-  const void *recent;       /* lua_topointer of the cancellation that was raised
-                             * last, as long as its scope keeps it; or NULL */
-  int recent_told;          /* its anchor; 0 for none */
-  size_t n_told;            /* scopes that keep one */
   ar_anchors anchors;
   ar_frame *idle; /* borrowed (anchored): frames to be used again */
   size_t n_idle;  /* of these */
   size_t n_tasks; /* that are anchored: they have not ended */
+  size_t n_told;  /* scopes that keep the error of their cancellation */
+  const void *classes[AR_CLASS_COUNT]; /* lua_topointer; NULL: not yet made */
+  const void *cancelled[2]; /* lua_topointer of the two classes of errors that
+                             * scopes make; NULL: none was made yet */
+  const void *timed_out[2]; /* the same of the error, asyncio's and trio's, of
+                             * every scope whose deadline came */
+  const void *recent;       /* the same of the cancellation that was raised
+                             * last, as long as its scope keeps it; or NULL */
+  int recent_told;          /* its anchor; 0 for none */
+  int timed_out_refs[2];    /* refs: what `timed_out` points to */
+  int class_refs[AR_CLASS_COUNT]; /* refs: the metatables */
+  int died_of;                    /* signal the process should die of */
+  bool listens;       /* to the signals of the process: the first one */
+  bool suspending;    /* a yield on its way is the scheduler's */
+  bool in_script;     /* the script's chunk has begun, and not ended */
+  bool script_failed; /* the chunk ended by an error */
 };
 
 /* Tables in the registry, each under the address of its name. */

@@ -348,6 +348,22 @@ static void settle_cancelled(lua_State *L, ar_coro *c, ar_frame *f) {
   let_go(L, c, f, group);
 }
 
+/* The two short ways out; false: neither. */
+static bool settle_plain(lua_State *L, ar_coro *c, ar_frame *f, int nres) {
+  if (!is_plain(c, f))
+    return false;
+  if (AR_LIKELY(!c->failed && nres == 0)) {
+    settle_returned(L, c, f);
+    return true;
+  }
+  if (c->failed && c->task.group != NULL && !f->kit.own.cancelled &&
+      ar_is_recent(L, -1)) {
+    settle_cancelled(L, c, f);
+    return true;
+  }
+  return false;
+}
+
 void ar_settle(lua_State *L, ar_coro *c, int nres) {
   ar_task *t = &c->task;
   ar_lrun *run = ar_lrun_of(c);
@@ -355,15 +371,8 @@ void ar_settle(lua_State *L, ar_coro *c, int nres) {
   ar_group *group = t->group;
   bool goes_on;
   int kind = 0, self;
-  if (AR_LIKELY(is_plain(c, f)) && !c->failed && nres == 0) {
-    settle_returned(L, c, f);
+  if (AR_LIKELY(settle_plain(L, c, f, nres)))
     return;
-  }
-  if (group != NULL && c->failed && is_plain(c, f) && !f->kit.own.cancelled &&
-      ar_is_recent(L, -1)) {
-    settle_cancelled(L, c, f);
-    return;
-  }
   t->sched->current = NULL;
   luaL_checkstack(L, 16, NULL);
   ar_coro_push(L, c);
