@@ -17,6 +17,7 @@ local EXPORTS <const> = {
     "CompletedProcess", "DEVNULL", "PIPE", "STDOUT", "open_process",
     "run_process",
   },
+  ["anyio.signals"] = { "open_signal_receiver" },
   ["anyio.concurrency"] = { "amap", "as_completed", "gather" },
   ["anyio.datagrams"] = {
     "create_connected_udp_socket", "create_connected_unix_datagram_socket",

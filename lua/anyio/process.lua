@@ -6,6 +6,7 @@ local core = require "anyrun.process.start"
 local errors = require "anyrun.errors"
 local options = require "anyrun.options"
 local resources = require "anyio.abc.resources"
+local signals = require "anyrun.signals"
 
 local checkpoint = require("_anyrun.task").checkpoint
 local error, ipairs, rawget = error, ipairs, rawget
@@ -63,7 +64,8 @@ end
 ---Raises: ValueError when there is no such signal; OSError.
 ---@usage process:send_signal "SIGHUP"
 function Process:send_signal(signal)
-  self._child:signal(core.signal("send_signal", signal), self._opts.process_group)
+  local number = signals.number("send_signal", 1, signal, 2)
+  self._child:signal(number, self._opts.process_group)
 end
 
 --- Asks it to end: SIGTERM.

@@ -52,6 +52,7 @@ local LAZY <const> = {
   StrictFIFOLock = "sync", aclose_forcefully = "streams",
   as_safe_channel = "safe_channel",
   open_memory_channel = "channel",
+  open_signal_receiver = \"signals\",
 }
 
 return setmetatable(trio, {

@@ -8,8 +8,8 @@ local pipe = require "_anyrun.pipe"
 local scope = require "_anyrun.scope"
 local signals = require "_anyrun.signal"
 
-local error, io_type, math_type = error, io.type, math.type
-local next, setmetatable, tostring, type = next, setmetatable, tostring, type
+local io_type, ipairs, math_type = io.type, ipairs, math.type
+local next, setmetatable = next, setmetatable
 
 ---@class anyrun.process
 local process = {}
@@ -73,25 +73,6 @@ function process.start(fname, cmd, opts)
   for name, one in next, unused do ours[name] = one end
   for name in next, ours do unused[name] = nil end
   return child, ours
-end
-
---- The number of a signal.
----@param fname string
----@param value string|integer a name ("SIGTERM") or a number
----@return integer
----Checkpoint: never.
----Raises: ValueError when there is no such signal.
----@usage local number = process.signal("send_signal", "SIGTERM")
-function process.signal(fname, value)
-  local kind = math_type(value) == "integer" and "integer" or type(value)
-  if kind ~= "integer" and kind ~= "string" then
-    error(("bad argument #1 to '%s' (name or number of a signal expected, got %s)")
-      :format(fname, kind), 3)
-  end
-  local number = signals.number(value)
-  if number then return number end
-  error(errors.ValueError(("there is no signal %s (a name such as 'SIGTERM', or "
-    .. "a number, expected)"):format(tostring(value))), 3)
 end
 
 -- Waits until nobody of the group is left; false where that cannot be heard.
