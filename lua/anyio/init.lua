@@ -18,6 +18,7 @@ local EXPORTS <const> = {
     "run_process",
   },
   ["anyio.signals"] = { "open_signal_receiver" },
+  ["anyio.standard"] = { "stderr", "stdin", "stdout" },
   ["anyio.concurrency"] = { "amap", "as_completed", "gather" },
   ["anyio.datagrams"] = {
     "create_connected_udp_socket", "create_connected_unix_datagram_socket",

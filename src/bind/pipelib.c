@@ -6,18 +6,15 @@
  * taken from the system by that task, when it runs. So no byte is lost where
  * a wait is cancelled.
  *
- * The descriptor is in non-blocking mode. One that is not ours alone (the
- * mode is its open file's, which others may share) has no place here: see
- * stdiolib.c.
+ * The standard streams are pipes, too: see io/endpoint.h for how they are read
+ * and written without touching what others share. What Lua's own files have
+ * read ahead of them, or not yet written out, comes first.
  */
 
 #define _GNU_SOURCE /* pipe2 */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -35,6 +32,7 @@
 static void shut(ar_pipe *p) {
   ar_fd *fd = p->fd;
   p->fd = NULL;
+  p->run = NULL;
   ar_list_remove(&p->loose.link);
   if (fd != NULL)
     ar_fd_close(fd); /* wakes who waits */
@@ -52,9 +50,11 @@ static void drop(lua_State *L, ar_loose *loose) {
 }
 
 ar_pipe *ar_pipe_push(lua_State *L) {
-  ar_pipe *p = lua_newuserdatauv(L, sizeof *p, 0);
+  ar_pipe *p = lua_newuserdatauv(L, sizeof *p, AR_UV_PIPE_COUNT);
   p->fd = NULL;
   p->run = NULL;
+  p->buffer = NULL;
+  p->has_unread = false;
   p->loose.drop = drop;
   ar_link_init(&p->loose.link);
   p->busy[AR_SIDE_READ] = p->busy[AR_SIDE_WRITE] = false;
@@ -62,12 +62,15 @@ ar_pipe *ar_pipe_push(lua_State *L) {
   return p;
 }
 
-ar_err ar_pipe_open(ar_pipe *p, ar_lrun *run, int fd) {
-  ar_err err = ar_fd_new(run->run.sched.loop, fd, true, &p->fd);
-  if (err != 0) {
-    (void)close(fd);
-    return err;
+ar_err ar_pipe_open(ar_pipe *p, ar_lrun *run, ar_endpoint at) {
+  if (at.watched >= 0) {
+    ar_err err = ar_fd_new(run->run.sched.loop, at.watched, true, &p->fd);
+    if (err != 0) {
+      (void)close(at.watched);
+      return err;
+    }
   }
+  p->at = at;
   p->run = run;
   ar_list_push(&run->loose, &p->loose.link);
   return 0;
@@ -75,7 +78,7 @@ ar_err ar_pipe_open(ar_pipe *p, ar_lrun *run, int fd) {
 
 ar_pipe *ar_check_pipe(lua_State *L, int idx) {
   ar_pipe *p = luaL_checkudata(L, idx, "Pipe");
-  if (p->fd == NULL)
+  if (p->run == NULL)
     ar_raise(L, "ClosedResourceError", "this stream is closed");
   return p;
 }
@@ -98,21 +101,20 @@ static int pipe_close(lua_State *L) {
 
 static int pipe_is_closed(lua_State *L) {
   const ar_pipe *p = luaL_checkudata(L, 1, "Pipe");
-  lua_pushboolean(L, p->fd == NULL);
+  lua_pushboolean(L, p->run == NULL);
   return 1;
 }
 
 static int pipe_fileno(lua_State *L) {
-  lua_pushinteger(L, ar_fd_number(ar_check_pipe(L, 1)->fd));
+  lua_pushinteger(L, ar_check_pipe(L, 1)->at.fd);
   return 1;
 }
 
-AR_NORETURN static void raise_broken(lua_State *L, int number) {
-  ar_err err = ar_err_from_errno(number);
+void ar_pipe_raise(lua_State *L, ar_err err) {
   ar_push_error(L, "BrokenResourceError", "%s", ar_err_text(err));
   lua_pushstring(L, ar_err_name(err));
   lua_setfield(L, -2, "code");
-  lua_pushinteger(L, number);
+  lua_pushinteger(L, -err);
   lua_setfield(L, -2, "errno");
   (void)lua_error(L);
   AR_UNREACHABLE();
@@ -120,10 +122,10 @@ AR_NORETURN static void raise_broken(lua_State *L, int number) {
 
 static int pipe_tostring(lua_State *L) {
   const ar_pipe *p = luaL_checkudata(L, 1, "Pipe");
-  if (p->fd == NULL)
-    lua_pushliteral(L, "<Pipe: closed>");
+  if (p->run == NULL)
+    lua_pushliteral(L, "closed");
   else
-    lua_pushfstring(L, "<Pipe: descriptor %d>", ar_fd_number(p->fd));
+    lua_pushfstring(L, "descriptor %d", p->at.fd);
   return 1;
 }
 
@@ -134,7 +136,7 @@ static ar_pipe *after_wait(lua_State *L, ar_side side) {
   ar_pipe *p = lua_touserdata(L, 1);
   p->busy[side] = false;
   (void)ar_awaited(L);
-  if (p->fd == NULL)
+  if (p->run == NULL)
     ar_raise(L, "ClosedResourceError", "this stream was closed");
   return p;
 }
@@ -144,30 +146,76 @@ static int wait_for(lua_State *L, ar_pipe *p, ar_side side, lua_KFunction k,
   ar_coro *c = ar_coro_of(ar_host_running(ar_host_of(L)));
   ar_err err = ar_fd_wait(p->fd, side);
   if (err != 0)
-    raise_broken(L, -err);
+    ar_pipe_raise(L, err);
   p->busy[side] = true;
   return ar_await(L, c, ar_fd_op(p->fd, side), AR_AWAIT_UNDOES,
                   side == AR_SIDE_READ ? "data" : "room in a pipe", k, ctx);
+}
+
+static int given_wayk(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  (void)ar_coro_resumed(L);
+  return 0;
+}
+
+/* It was cancelled while the others ran: a wait that is undone at once. */
+static int give_way(lua_State *L, ar_coro *c) {
+  ar_task_park(&c->task, "checkpoint", NULL, ar_abort_simply);
+  return ar_suspend(L, given_wayk, 0);
 }
 
 /* ---- reading ------------------------------------------------------------ */
 
 static int readk(lua_State *L, int status, lua_KContext ctx);
 
+/* [-0, +1] What Lua's file has read ahead, if anything. */
+static bool push_read_ahead(lua_State *L, const ar_pipe *p, char *chunk,
+                            size_t max) {
+  size_t n = 0;
+#ifdef __GLIBC__
+  if (p->buffer != NULL)
+    n = (size_t)(p->buffer->_IO_read_end - p->buffer->_IO_read_ptr);
+#endif
+  if (n > 0)
+    n = fread(chunk, 1, n < max ? n : max, p->buffer);
+  if (n > 0)
+    lua_pushlstring(L, chunk, n);
+  return n > 0;
+}
+
+/* [-0, +1] What a cancelled read brought. */
+static int push_unread(lua_State *L, ar_pipe *p, size_t max) {
+  size_t size;
+  const char *text;
+  lua_getiuservalue(L, 1, AR_UV_UNREAD);
+  text = lua_tolstring(L, -1, &size);
+  p->has_unread = size > max;
+  lua_pushlstring(L, text, size < max ? size : max);
+  lua_pushlstring(L, text + (size < max ? size : max),
+                  p->has_unread ? size - max : 0);
+  lua_setiuservalue(L, 1, AR_UV_UNREAD);
+  return 1;
+}
+
 static int read_once(lua_State *L, ar_pipe *p, size_t max) {
   char chunk[CHUNK];
   ssize_t got;
-  do
-    got = read(ar_fd_number(p->fd), chunk, max < CHUNK ? max : CHUNK);
-  while (got < 0 && errno == EINTR);
+  if (max > CHUNK)
+    max = CHUNK;
+  if (p->has_unread || push_read_ahead(L, p, chunk, max))
+    return p->has_unread ? push_unread(L, p, max) : 1;
+  if (p->at.way == AR_WAY_PLAIN)
+    return ar_pipe_read_in_thread(L, p, max);
+  got = ar_endpoint_read(&p->at, chunk, max);
   if (got > 0) {
     lua_pushlstring(L, chunk, (size_t)got);
     return 1;
   }
-  if (got == 0 || errno == EIO) /* a terminal's other end is closed */
+  if (got == 0 || got == AR_EIO) /* a terminal's other end is closed */
     return 0;
-  if (errno != EAGAIN)
-    raise_broken(L, errno);
+  if (got != AR_EAGAIN)
+    ar_pipe_raise(L, (ar_err)got);
   return wait_for(L, p, AR_SIDE_READ, readk, (lua_KContext)max);
 }
 
@@ -181,8 +229,8 @@ static int read_begink(lua_State *L, int status, lua_KContext ctx) {
   ar_coro *c = ar_coro_resumed(L);
   ar_pipe *p = check_side(L, AR_SIDE_READ, c);
   (void)status;
-  if (ar_task_pending(&c->task) != AR_CAUSE_NONE) /* a wait undone at once */
-    return wait_for(L, p, AR_SIDE_READ, readk, ctx);
+  if (ar_task_pending(&c->task) != AR_CAUSE_NONE)
+    return give_way(L, c);
   return read_once(L, p, (size_t)ctx);
 }
 
@@ -200,28 +248,6 @@ static int pipe_read(lua_State *L) {
 
 /* ---- writing ------------------------------------------------------------ */
 
-/* As write(2), but a reader that is gone is an error and no signal. */
-static ssize_t write_quietly(int fd, const char *data, size_t size) {
-  sigset_t pipe, old, pending;
-  struct timespec now = {0, 0};
-  ssize_t put;
-  int number;
-  (void)sigemptyset(&pipe);
-  (void)sigaddset(&pipe, SIGPIPE);
-  (void)pthread_sigmask(SIG_BLOCK, &pipe, &old);
-  do
-    put = write(fd, data, size);
-  while (put < 0 && errno == EINTR);
-  number = errno;
-  /* Ours is thread-directed, and pends by now. */
-  if (put < 0 && number == EPIPE && !sigismember(&old, SIGPIPE) &&
-      sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE))
-    (void)sigtimedwait(&pipe, NULL, &now);
-  (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-  errno = number;
-  return put;
-}
-
 static int writek(lua_State *L, int status, lua_KContext ctx);
 
 /* Write what stands at DATA from byte `from` on. */
@@ -229,11 +255,11 @@ static int write_on(lua_State *L, ar_pipe *p, size_t from) {
   size_t size;
   const char *data = lua_tolstring(L, DATA, &size);
   while (from < size) {
-    ssize_t put = write_quietly(ar_fd_number(p->fd), data + from, size - from);
+    ssize_t put = ar_endpoint_write(&p->at, data + from, size - from);
     if (put >= 0)
       from += (size_t)put;
-    else if (errno != EAGAIN)
-      raise_broken(L, errno);
+    else if (put != AR_EAGAIN)
+      ar_pipe_raise(L, (ar_err)put);
     else
       return wait_for(L, p, AR_SIDE_WRITE, writek, (lua_KContext)from);
   }
@@ -249,9 +275,13 @@ static int write_begink(lua_State *L, int status, lua_KContext ctx) {
   ar_coro *c = ar_coro_resumed(L);
   ar_pipe *p = check_side(L, AR_SIDE_WRITE, c);
   (void)status;
-  if (ar_task_pending(&c->task) != AR_CAUSE_NONE) /* a wait undone at once */
-    return wait_for(L, p, AR_SIDE_WRITE, writek, ctx);
-  return write_on(L, p, 0);
+  (void)ctx;
+  if (ar_task_pending(&c->task) != AR_CAUSE_NONE)
+    return give_way(L, c);
+  if (p->buffer != NULL)
+    (void)fflush(p->buffer);
+  return p->at.way == AR_WAY_PLAIN ? ar_pipe_write_in_thread(L, p)
+                                   : write_on(L, p, 0);
 }
 
 /* write(pipe, data): all of it */
@@ -294,9 +324,9 @@ static int pair(lua_State *L) {
   if (pipe2(fds, O_CLOEXEC) != 0)
     ar_raise_oserror(L, ar_err_from_errno(errno), "cannot make a pipe");
   (void)fcntl(fds[ours], F_SETFL, O_NONBLOCK); /* cannot fail */
-  err = ar_pipe_open(first, run, fds[ours]);
+  err = ar_pipe_open(first, run, ar_endpoint_own(fds[ours]));
   if (err == 0)
-    err = ar_pipe_open(second, run, fds[1 - ours]);
+    err = ar_pipe_open(second, run, ar_endpoint_own(fds[1 - ours]));
   else
     (void)close(fds[1 - ours]);
   if (err != 0)
@@ -309,9 +339,30 @@ static int null(lua_State *L) {
   ar_lrun *run = ar_check_run(L);
   ar_pipe *p = ar_pipe_push(L);
   int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-  ar_err err = fd < 0 ? ar_err_from_errno(errno) : ar_pipe_open(p, run, fd);
+  ar_err err = fd < 0 ? ar_err_from_errno(errno)
+                      : ar_pipe_open(p, run, ar_endpoint_own(fd));
   if (err != 0)
     ar_raise_oserror(L, err, "/dev/null");
+  return 1;
+}
+
+/* standard(number) -> the standard stream of that number */
+static int standard(lua_State *L) {
+  static const char *const names[] = {"standard input", "standard output",
+                                      "standard error"};
+  ar_lrun *run = ar_check_run(L);
+  lua_Integer fd = luaL_checkinteger(L, 1);
+  ar_pipe *p;
+  ar_endpoint at;
+  ar_err err;
+  luaL_argcheck(L, fd >= 0 && fd <= 2, 1, "0, 1 or 2 expected");
+  p = ar_pipe_push(L);
+  err = ar_endpoint_borrow((int)fd, fd != 0, &at);
+  if (err == 0)
+    err = ar_pipe_open(p, run, at);
+  if (err != 0)
+    ar_raise_oserror(L, err, names[fd]);
+  p->buffer = fd == 0 ? stdin : fd == 1 ? stdout : stderr;
   return 1;
 }
 
@@ -328,7 +379,7 @@ static int file_number(lua_State *L) {
 
 static int pipe_gc(lua_State *L) {
   ar_pipe *p = luaL_checkudata(L, 1, "Pipe");
-  if (p->fd != NULL)
+  if (p->run != NULL)
     shut(p);
   return 0;
 }
@@ -343,8 +394,11 @@ static const luaL_Reg methods[] = {{"__gc", pipe_gc},
                                    {"write", pipe_write},
                                    {NULL, NULL}};
 
-static const luaL_Reg functions[] = {
-    {"file_number", file_number}, {"null", null}, {"pair", pair}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"file_number", file_number},
+                                     {"null", null},
+                                     {"pair", pair},
+                                     {"standard", standard},
+                                     {NULL, NULL}};
 
 int luaopen_anyrun_pipe(lua_State *L) {
   ar_class_open(L, "Pipe");

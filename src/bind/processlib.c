@@ -367,7 +367,7 @@ static int watch(lua_State *L) {
   int fd;
   ar_err err = ar_pidfd_open((pid_t)luaL_checkinteger(L, 1), &fd);
   if (err == 0)
-    err = ar_pipe_open(p, run, fd);
+    err = ar_pipe_open(p, run, ar_endpoint_own(fd));
   if (err == AR_ESRCH)
     lua_pushnil(L);
   else if (err == AR_ENOSYS || err == AR_EPERM)
