@@ -52,7 +52,8 @@ local LAZY <const> = {
   StrictFIFOLock = "sync", aclose_forcefully = "streams",
   as_safe_channel = "safe_channel",
   open_memory_channel = "channel",
-  open_signal_receiver = \"signals\",
+  DEVNULL = "process", PIPE = "process", Process = "process", STDOUT = "process",
+  open_signal_receiver = "signals", run_process = "run_process",
 }
 
 return setmetatable(trio, {

@@ -35,4 +35,11 @@ local lowlevel = {
   wait_task_rescheduled = waiting.wait_task_rescheduled,
 }
 
-return lowlevel
+-- Names that are loaded when they are first looked at.
+return setmetatable(lowlevel, {
+  __index = function(self, key)
+    if key ~= "open_process" then return nil end
+    self.open_process = require("trio.process").open_process
+    return self.open_process
+  end,
+})

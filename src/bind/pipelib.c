@@ -302,12 +302,14 @@ static int waitk(lua_State *L, int status, lua_KContext ctx) {
   return 0;
 }
 
-/* wait(pipe): until it can be read from */
+/* wait(pipe, side="read"): until it can be read from, or "write" */
 static int pipe_wait(lua_State *L) {
+  static const char *const names[] = {"read", "write", NULL};
+  ar_side side = (ar_side)luaL_checkoption(L, 2, "read", names);
   ar_coro *c = ar_coro_check(L);
-  ar_pipe *p = check_side(L, AR_SIDE_READ, c);
+  ar_pipe *p = check_side(L, side, c);
   lua_settop(L, 1);
-  return wait_for(L, p, AR_SIDE_READ, waitk, AR_SIDE_READ);
+  return wait_for(L, p, side, waitk, (lua_KContext)side);
 }
 
 /* ---- making ------------------------------------------------------------- */

@@ -52,8 +52,10 @@ static void write_all(ar_work *work) {
 static transfer *new_transfer(lua_State *L, const ar_pipe *p, size_t size,
                               ar_side side) {
   transfer *t = ar_mem_alloc(sizeof *t + size);
-  if (t == NULL)
+  if (t == NULL) {
     luaL_error(L, "not enough memory");
+    AR_UNREACHABLE();
+  }
   ar_work_init(&t->work, side == AR_SIDE_READ ? read_some : write_all, discard);
   t->side = side;
   t->at = p->at;

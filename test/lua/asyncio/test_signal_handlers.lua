@@ -10,7 +10,7 @@ local function raise(name)
   io.popen(("kill -%s $PPID"):format((name:gsub("^SIG", "")))):close()
 end
 
-t.test("[AS-SIG-01] a handler is called as a callback of the loop, with its arguments", function()
+t.test("[AS-SIG-01 D-54] a handler is called as a callback of the loop, with its arguments", function()
   local loop = asyncio.get_running_loop()
   local future = loop:create_future()
   loop:add_signal_handler("SIGUSR1", function(a, b)
