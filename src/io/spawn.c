@@ -11,7 +11,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -39,16 +38,16 @@
 #define IN_CHILD
 #endif
 
-/* What the child says to its parent: in memory that both see. */
+/* What a child that failed says to its parent. */
 typedef struct {
-  volatile int number; /* errno; 0: all went well */
-  volatile ar_spawn_stage stage;
+  int number; /* errno */
+  ar_spawn_stage stage;
 } report;
 
 typedef struct {
   const ar_spawn_spec *spec;
   const char *paths; /* to try: strings one after the other, an empty one */
-  report *report;
+  int fd;            /* for the report; closed when the program starts */
 } birth;
 
 /* ---- in the child ------------------------------------------------------- */
@@ -164,24 +163,26 @@ IN_CHILD static int run_child(void *arg) {
       {AR_SPAWN_GID, set_gid},           {AR_SPAWN_UID, set_uid},
       {AR_SPAWN_CWD, enter_folder},
   };
-  birth *b = arg;
+  const birth *b = arg;
+  report r;
   sigset_t none;
   reset_signals();
   for (size_t i = 0; i < ar_countof(steps); i++) {
-    b->report->stage = steps[i].stage;
+    r.stage = steps[i].stage;
     if (!steps[i].act(b->spec))
       goto failed;
   }
   close_others();
-  b->report->stage = AR_SPAWN_PASS;
+  r.stage = AR_SPAWN_PASS;
   if (!pass_others(b->spec))
     goto failed;
-  b->report->stage = AR_SPAWN_EXEC;
+  r.stage = AR_SPAWN_EXEC;
   (void)sigemptyset(&none);
   (void)sigprocmask(SIG_SETMASK, &none, NULL);
   execute(b);
 failed:
-  b->report->number = errno;
+  r.number = errno;
+  (void)!write(b->fd, &r, sizeof r);
   _exit(127);
 }
 
@@ -225,17 +226,19 @@ static bool changes_user(const ar_spawn_spec *s) {
   return s->has_uid || s->has_gid || s->has_groups;
 }
 
-static report *new_report(bool shared, report *own) {
-  report *r = own;
-  if (shared) {
-    r = mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (r == MAP_FAILED)
-      return NULL;
-  }
-  r->number = 0;
-  r->stage = AR_SPAWN_START;
-  return r;
+/* The descriptors that it gets must be there before any is made for the
+ * report, which might have such a number by chance. */
+static ar_err check_descriptors(const ar_spawn_spec *s, ar_spawn_stage *stage) {
+  *stage = AR_SPAWN_STDIO;
+  for (size_t i = 0; i < ar_countof(s->stdio); i++)
+    if (fcntl(s->stdio[i], F_GETFD) < 0)
+      return ar_err_from_errno(errno);
+  *stage = AR_SPAWN_PASS;
+  for (size_t i = 0; i < s->n_pass; i++)
+    if (fcntl(s->pass[i], F_GETFD) < 0)
+      return ar_err_from_errno(errno);
+  *stage = AR_SPAWN_START;
+  return 0;
 }
 
 /* Make the process; it runs until it has started its program or ended. */
@@ -256,7 +259,7 @@ static int make(birth *b, char *stack, int *pidfd) {
     pid = clone(run_child, stack + STACK_SIZE, flags, b);
   }
   if (pid < 0)
-    b->report->number = errno;
+    pid = ar_err_from_errno(errno);
   (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
   return pid;
 }
@@ -270,42 +273,56 @@ static void bury(int pid, int pidfd) {
     (void)close(pidfd);
 }
 
-ar_err ar_spawn(const ar_spawn_spec *spec, pid_t *pid, int *pidfd,
-                ar_spawn_stage *stage) {
-  birth b = {spec, NULL, NULL};
-  report own;
-  char *paths, *stack;
-  size_t size;
-  int number = 0, fd = -1, made;
-  ar_err err;
-  *stage = AR_SPAWN_START;
-  err = find_paths(spec, &paths, &size);
+/* What the child said; it said nothing where its program has started. */
+static ar_err read_report(int fd, ar_spawn_stage *stage) {
+  report r;
+  ssize_t got;
+  do
+    got = read(fd, &r, sizeof r);
+  while (got < 0 && errno == EINTR);
+  if (got != (ssize_t)sizeof r)
+    return 0;
+  *stage = r.stage;
+  return ar_err_from_errno(r.number);
+}
+
+/* The same with memory for the child, and paths to try. */
+static ar_err start(const ar_spawn_spec *spec, const char *paths, char *stack,
+                    pid_t *pid, int *pidfd, ar_spawn_stage *stage) {
+  birth b = {spec, paths, -1};
+  int pipe[2], fd, made;
+  ar_err err = check_descriptors(spec, stage);
   if (err != 0)
     return err;
-  b.paths = paths;
-  stack = ar_mem_alloc(STACK_SIZE);
-  err = stack == NULL ? AR_ENOMEM : 0;
-  if (err != 0)
-    goto free_paths;
-  b.report = new_report(changes_user(spec), &own);
-  err = b.report == NULL ? AR_ENOMEM : 0;
-  if (err != 0)
-    goto free_stack;
+  if (pipe2(pipe, O_CLOEXEC) != 0)
+    return ar_err_from_errno(errno);
+  b.fd = pipe[1];
   made = make(&b, stack, &fd);
-  number = b.report->number;
-  *stage = b.report->stage;
-  if (b.report != &own)
-    (void)munmap(b.report, sizeof *b.report);
-  err = ar_err_from_errno(number);
-  if (number != 0 && made > 0)
+  (void)close(pipe[1]);
+  err = made < 0 ? made : read_report(pipe[0], stage);
+  (void)close(pipe[0]);
+  if (err != 0 && made > 0)
     bury(made, fd);
   if (err == 0) {
     *pid = made;
     *pidfd = fd;
   }
-free_stack:
+  return err;
+}
+
+ar_err ar_spawn(const ar_spawn_spec *spec, pid_t *pid, int *pidfd,
+                ar_spawn_stage *stage) {
+  char *paths, *stack;
+  size_t size;
+  ar_err err;
+  *stage = AR_SPAWN_START;
+  err = find_paths(spec, &paths, &size);
+  if (err != 0)
+    return err;
+  stack = ar_mem_alloc(STACK_SIZE);
+  err =
+      stack == NULL ? AR_ENOMEM : start(spec, paths, stack, pid, pidfd, stage);
   ar_mem_free(stack, STACK_SIZE);
-free_paths:
   ar_mem_free(paths, size);
   return err;
 }

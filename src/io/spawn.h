@@ -1,10 +1,11 @@
 /*
  * A child process is started: ar_spawn, and nothing else.
  *
- * The child borrows our memory until it executes its program (or has failed
- * to, and says why through that memory), and this thread stands still until
- * then. So nothing is copied however big this process is. Only where the
- * child is to be another user it gets memory of its own from the beginning.
+ * The child borrows our memory until it executes its program, or has failed
+ * to, and this thread stands still until then. So nothing is copied however
+ * big this process is. Only where the child is to be another user it gets
+ * memory of its own from the beginning. Why it failed it says through a pipe,
+ * which works also where borrowing memory is only played (valgrind, qemu).
  *
  * It inherits the descriptors it is given and no others. Its signals are as
  * a shell's children expect them: nothing blocked, SIGPIPE and all that we
