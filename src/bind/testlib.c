@@ -121,9 +121,21 @@ static int test_nap(lua_State *L) {
                   (lua_KContext)n);
 }
 
-static const luaL_Reg functions[] = {
-    {"counts", test_counts}, {"fail_at", test_fail_at}, {"memory", test_memory},
-    {"nap", test_nap},       {"turns", test_turns},     {NULL, NULL}};
+/* pause(seconds): the thread stands still */
+static int test_pause(lua_State *L) {
+  ar_time ns = ar_time_of_seconds(ar_check_seconds(L, 1));
+  struct timespec left = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+  (void)nanosleep(&left, NULL);
+  return 0;
+}
+
+static const luaL_Reg functions[] = {{"counts", test_counts},
+                                     {"fail_at", test_fail_at},
+                                     {"memory", test_memory},
+                                     {"nap", test_nap},
+                                     {"pause", test_pause},
+                                     {"turns", test_turns},
+                                     {NULL, NULL}};
 
 int luaopen_anyrun_test(lua_State *L) {
   luaL_newlib(L, functions);
