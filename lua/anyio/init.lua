@@ -40,6 +40,9 @@ local EXPORTS <const> = {
   ["anyrun.contextmanager"] = {
     "AsyncContextManagerMixin", "ContextManagerMixin",
   },
+  ["anyio.connectables"] = {
+    "TCPConnectable", "UNIXConnectable", "as_connectable",
+  },
   ["anyrun.dns"] = { "getaddrinfo", "getnameinfo" },
   ["anyrun.typedattr"] = {
     "TypedAttributeProvider", "TypedAttributeSet", "typed_attribute",
