@@ -48,15 +48,23 @@ function dial.address(cls, kind, to, from)
   return dial.guarded(socket, bind_and_connect, from, to.host, to.port)
 end
 
--- Families in turn, in the order they have, the first one of IPv6.
-local function interleave(list)
+--- The order in which the entries of getaddrinfo are tried: families in turn,
+--- each in the order it has, the first one of IPv6.
+---@param entries table[]
+---@return {family: string, host: string, port: integer}[]
+---Checkpoint: never.
+---@usage local list = dial.interleave(entries)
+function dial.interleave(entries)
   local by = { AF_INET6 = {}, AF_INET = {} }
-  for _, to in ipairs(list) do
-    local of_family = by[to.family]
-    if of_family then of_family[#of_family + 1] = to end
+  for _, entry in ipairs(entries) do
+    local of_family, address = by[entry[1]], entry[5]
+    if of_family then
+      of_family[#of_family + 1] =
+        { family = entry[1], host = address[1], port = address[2] }
+    end
   end
   local mixed = {}
-  for i = 1, #list do
+  for i = 1, #entries do
     mixed[#mixed + 1] = by.AF_INET6[i]
     mixed[#mixed + 1] = by.AF_INET[i]
   end
@@ -75,20 +83,14 @@ function dial.resolve(host, port, opts)
   opts = opts or {}
   local family = native.numeric(host)
   if family then return { { family = family, host = host, port = port } } end
-  local list = {}
-  local found = require("anyrun.dns").getaddrinfo(host, port,
-    { family = opts.family, type = opts.type or "SOCK_STREAM" })
-  for _, entry in ipairs(found) do
-    local address = entry[5]
-    list[#list + 1] = { family = entry[1], host = address[1], port = address[2] }
-  end
-  return interleave(list)
+  return dial.interleave(require("anyrun.dns").getaddrinfo(host, port,
+    { family = opts.family, type = opts.type or "SOCK_STREAM" }))
 end
 
 -- One attempt of several. The first that succeeds is the winner and ends the
 -- others; who succeeds at the same time is closed.
 local function attempt(race, to, ended)
-  local ok, socket = errors.try(dial.address, race.class, "stream", to, race.from)
+  local ok, socket = errors.try(race.connect, to)
   ended:set()
   if ok and not race.winner then
     race.winner = socket
@@ -125,10 +127,24 @@ end
 ---Checkpoint: always.
 ---@usage local socket, failures = dial.race(Stream, list, 0.25)
 function dial.race(cls, list, delay, from)
-  local race = { class = cls, failures = {}, from = from }
+  return dial.race_by(function(to)
+    return dial.address(cls, "stream", to, from)
+  end, list, delay)
+end
+
+--- As `race`, for any way to connect.
+---@param connect fun(to: table): userdata
+---@param list {family: string, host: string, port: integer}[]
+---@param delay number
+---@return userdata? socket
+---@return table[] failures
+---Checkpoint: as `connect`.
+---@usage local socket, failures = dial.race_by(connect, list, 0.25)
+function dial.race_by(connect, list, delay)
+  local race = { connect = connect, failures = {} }
   local ok, err
   if #list == 1 then
-    ok, err = errors.try(dial.address, cls, "stream", list[1], from)
+    ok, err = errors.try(connect, list[1])
     if ok then return err, race.failures end
     if not errors.isinstance(err, errors.OSError) then errors.rethrow(err) end
     return nil, { err }

@@ -81,26 +81,34 @@ local function combined(list, all_errors)
   return errors.OSError("Multiple exceptions: " .. concat(texts, ", "))
 end
 
-local function each_in_turn(entries, local_entries, failed)
+local function each_in_turn(entries, local_entries)
+  local failed = {}
   for _, entry in ipairs(entries) do
     local ok, result = errors.pcall(connect.one, entry, local_entries)
     if ok then return result end
     if not errors.isinstance(result, errors.OSError) then errors.rethrow(result) end
     failed[#failed + 1] = result
   end
+  return nil, failed
+end
+
+local function staggered(entries, local_entries, delay)
+  local dial = require "anyrun.dial"
+  return dial.race_by(function(to)
+    return connect.one({ to.family, STREAM, 0, "", { to.host, to.port } },
+      local_entries)
+  end, dial.interleave(entries), delay)
 end
 
 local function connected(host, port, opts)
   local entries = connect.addresses(host, port, opts, STREAM)
   local local_entries = opts.local_addr and connect.addresses(opts.local_addr[1],
     opts.local_addr[2], opts, STREAM)
-  local failed = {}
-  local sock
+  local sock, failed
   if opts.happy_eyeballs_delay then
-    sock = require("asyncio.eyeballs").race(entries, local_entries,
-      opts.happy_eyeballs_delay, failed)
+    sock, failed = staggered(entries, local_entries, opts.happy_eyeballs_delay)
   else
-    sock = each_in_turn(entries, local_entries, failed)
+    sock, failed = each_in_turn(entries, local_entries)
   end
   if sock then return sock end
   error(combined(failed, opts.all_errors), 0)

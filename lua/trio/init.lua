@@ -48,12 +48,15 @@ local LAZY <const> = {
   CapacityLimiter = "sync", Condition = "sync", Event = "sync", Lock = "sync",
   MemoryReceiveChannel = "channel", MemorySendChannel = "channel",
   NeedHandshakeError = "sslforward", SSLListener = "ssllistener",
-  SSLStream = "ssl", Semaphore = "sync", StapledStream = "streams",
+  SSLStream = "ssl", Semaphore = "sync", SocketListener = "tcp",
+  SocketStream = "tcp", StapledStream = "streams",
   StrictFIFOLock = "sync", aclose_forcefully = "streams",
   as_safe_channel = "safe_channel",
-  open_memory_channel = "channel",
   DEVNULL = "process", PIPE = "process", Process = "process", STDOUT = "process",
   open_signal_receiver = "signals", run_process = "run_process",
+  open_memory_channel = "channel", open_tcp_listeners = "tcp",
+  open_tcp_stream = "tcp", open_unix_socket = "tcp", serve_listeners = "tcp",
+  serve_tcp = "tcp",
 }
 
 return setmetatable(trio, {

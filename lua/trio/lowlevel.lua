@@ -4,6 +4,7 @@ local checkpoints = require "trio.checkpoints"
 local instruments = require "trio.instruments"
 local interrupt = require "trio.interrupt"
 local parking_lot = require "trio.parking_lot"
+local readiness = require "trio.readiness"
 local runner = require "trio.runner"
 local token = require "trio.token"
 local waiting = require "trio.waiting"
@@ -28,11 +29,14 @@ local lowlevel = {
   enable_ki_protection = interrupt.enable_ki_protection,
   in_trio_run = checkpoints.in_trio_run,
   in_trio_task = checkpoints.in_trio_task,
+  notify_closing = readiness.notify_closing,
   remove_instrument = instruments.remove_instrument,
   remove_parking_lot_breaker = parking_lot.remove_parking_lot_breaker,
   reschedule = waiting.reschedule,
   spawn_system_task = waiting.spawn_system_task,
+  wait_readable = readiness.wait_readable,
   wait_task_rescheduled = waiting.wait_task_rescheduled,
+  wait_writable = readiness.wait_writable,
 }
 
 -- Names that are loaded when they are first looked at.

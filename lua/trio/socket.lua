@@ -1,11 +1,67 @@
---- trio.socket: names of hosts and services.
+--- trio.socket: names of hosts and services, and the sockets of trio's streams.
 
 local dns = require "anyrun.dns"
 local errors = require "anyrun.errors"
 local guard = require "trio.guard"
+local native = require "_anyrun.socket"
+
+local setmetatable = setmetatable
 
 ---@class trio.socket
 local socket = { gaierror = errors.gaierror }
+
+-- A class of userdata: the C functions of its kind.
+local function socket_class(name, kind)
+  local cls = { __name = name, name = name }
+  cls.__index, cls.class = cls, cls
+  setmetatable(native.methods(cls, kind), {})
+  cls.__close = cls._close
+  socket[name] = cls
+  return cls
+end
+
+-- {host, port}, or a path.
+local function pack(host, port)
+  if port == nil then return host end
+  return { host, port }
+end
+
+--- A connected socket, part of a SocketStream.
+---@class trio.StreamSocket
+local StreamSocket = socket_class("StreamSocket", "stream")
+
+--- A listening socket, part of a SocketListener.
+---@class trio.ListenerSocket
+local ListenerSocket = socket_class("ListenerSocket", "listener")
+
+--- Its own address.
+---@return table|string `{host, port}`, or a path
+---Checkpoint: never.
+---Raises: OSError; ClosedResourceError.
+---@usage local port = stream.socket:getsockname()[2]
+function StreamSocket:getsockname() return pack(self:_local()) end
+
+--- Its own address.
+---@return table|string `{host, port}`, or a path
+---Checkpoint: never.
+---Raises: OSError; ClosedResourceError.
+---@usage local port = listeners[1].socket:getsockname()[2]
+function ListenerSocket:getsockname() return pack(self:_local()) end
+
+--- The address of the other side.
+---@return table|string `{host, port}`, or a path
+---Checkpoint: never.
+---Raises: OSError when it is gone; ClosedResourceError.
+---@usage local host = stream.socket:getpeername()[1]
+function StreamSocket:getpeername() return pack(self:_peer()) end
+
+--- The descriptor's number; -1 once it is closed.
+---@return integer
+---Checkpoint: never.
+---@usage print(stream.socket:fileno())
+function StreamSocket:fileno() return self:_descriptor() or -1 end
+
+ListenerSocket.fileno = StreamSocket.fileno
 
 --- Looks up addresses, in a thread where that is not done at once.
 ---@param host? string a name or an address; nil: this machine

@@ -114,6 +114,7 @@ local LAZY <const> = {
   lockstep_stream_pair = "lockstep_streams",
   memory_stream_one_way_pair = "memory_streams",
   memory_stream_pair = "memory_streams", memory_stream_pump = "memory_streams",
+  open_stream_to_socket_listener = "socket_testing",
 }
 
 return setmetatable(testing, {

@@ -21,6 +21,12 @@ typedef enum {
   AR_LSOCK_PLAIN /* any: it does what it is told, and never waits */
 } ar_lsock_kind;
 
+typedef enum {
+  AR_LSOCK_END_RAISES,  /* EndOfStream */
+  AR_LSOCK_END_IS_NIL,  /* for a step of a loop */
+  AR_LSOCK_END_IS_EMPTY /* trio's way */
+} ar_lsock_end;
+
 /* User values of a socket. */
 #define AR_LSOCK_UV_CLASS 1 /* a listener's: of what it accepts */
 #define AR_LSOCK_UV_COUNT 1
@@ -32,7 +38,8 @@ struct ar_lsock {
   int family;
   bool reading;        /* guard: somebody receives or accepts */
   bool writing;        /* guard: somebody sends or connects */
-  bool iterating;      /* that receive is a step of a loop: the end is nil */
+  bool impatient;      /* that accept raises what others wait for */
+  ar_lsock_end end;    /* how that receive tells the end of the data */
   bool connected;      /* a datagram socket's: it has one peer */
   unsigned char tries; /* so far, where nothing tells when to try again */
   size_t max;          /* bytes it wants at most */

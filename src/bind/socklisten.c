@@ -85,7 +85,10 @@ static int accept_once(lua_State *L, ar_lsock *s, ar_coro *c) {
       ar_lsock_open(L, lua_touserdata(L, STREAM), s->lfd.run, s->family, fd);
       return 1;
     case NOBODY: return wait_to_accept(L, s, c);
-    case TOO_MANY: return wait_for_better_times(L, s, c);
+    case TOO_MANY:
+      if (s->impatient)
+        break;
+      return wait_for_better_times(L, s, c);
     case FAILED: break;
   }
   ar_raise_oserror(L, err, "cannot accept");
@@ -103,8 +106,7 @@ static int acceptk(lua_State *L, int status, lua_KContext ctx) {
   return accept_once(L, s, c);
 }
 
-/* accept(listener) -> stream */
-static int listener_accept(lua_State *L) {
+static int begin_to_accept(lua_State *L, bool impatient) {
   ar_lsock *s = check_listener(L);
   ar_coro *c = ar_coro_check(L);
   ar_check_lsock_free(L, s->reading, "accepting connections from");
@@ -113,13 +115,27 @@ static int listener_accept(lua_State *L) {
     ar_raise(L, "RuntimeError", "this socket does not listen");
   (void)ar_lsock_new(L, 2, AR_LSOCK_STREAM);
   lua_replace(L, STREAM); /* stack: listener, stream */
+  s->impatient = impatient;
   return wait_to_accept(L, s, c);
+}
+
+/* accept(listener) -> stream */
+static int listener_accept(lua_State *L) {
+  return begin_to_accept(L, false);
+}
+
+/* _accept_or_fail(listener) -> stream; raises where accept would wait for
+ * descriptors, or memory */
+static int listener_accept_or_fail(lua_State *L) {
+  return begin_to_accept(L, true);
 }
 
 /* ---- the methods -------------------------------------------------------- */
 
-static const luaL_Reg methods[] = {
-    {"accept", listener_accept}, {"_listen", listener_listen}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"accept", listener_accept},
+                                   {"_accept_or_fail", listener_accept_or_fail},
+                                   {"_listen", listener_listen},
+                                   {NULL, NULL}};
 
 void ar_lsock_listener_methods(lua_State *L) {
   luaL_setfuncs(L, methods, 0);

@@ -24,8 +24,11 @@ static ar_lsock *check_stream(lua_State *L) {
 /* ---- receive ------------------------------------------------------------ */
 
 static int at_end(lua_State *L, const ar_lsock *s) {
-  if (s->iterating)
-    return 0;
+  switch (s->end) {
+    case AR_LSOCK_END_IS_NIL: return 0;
+    case AR_LSOCK_END_IS_EMPTY: lua_pushliteral(L, ""); return 1;
+    case AR_LSOCK_END_RAISES: break;
+  }
   ar_raise(L, "EndOfStream", "the other side sends no more");
 }
 
@@ -72,27 +75,30 @@ static size_t check_max(lua_State *L, int idx) {
   return max < CHUNK ? (size_t)max : CHUNK;
 }
 
-/* receive(stream, max_bytes=65536) */
-static int stream_receive(lua_State *L) {
+static int begin_to_receive(lua_State *L, size_t max, ar_lsock_end end) {
   ar_lsock *s = check_stream(L);
-  size_t max = check_max(L, 2);
   ar_coro *c = ar_coro_check(L);
   ar_check_lsock_free(L, s->reading, "reading from");
-  s->iterating = false;
+  s->end = end;
   s->max = max;
   lua_settop(L, 1);
   return wait_to_receive(L, s, c);
 }
 
-/* A step of a loop over the stream: nil at the end. */
+/* receive(stream, max_bytes=65536) */
+static int stream_receive(lua_State *L) {
+  (void)check_stream(L);
+  return begin_to_receive(L, check_max(L, 2), AR_LSOCK_END_RAISES);
+}
+
+/* A step of a loop over the stream. */
 static int stream_next(lua_State *L) {
-  ar_lsock *s = check_stream(L);
-  ar_coro *c = ar_coro_check(L);
-  ar_check_lsock_free(L, s->reading, "reading from");
-  s->iterating = true;
-  s->max = CHUNK;
-  lua_settop(L, 1);
-  return wait_to_receive(L, s, c);
+  return begin_to_receive(L, CHUNK, AR_LSOCK_END_IS_NIL);
+}
+
+/* _receive_some(stream, max_bytes=65536) */
+static int stream_receive_some(lua_State *L) {
+  return begin_to_receive(L, check_max(L, 2), AR_LSOCK_END_IS_EMPTY);
 }
 
 /* ---- send --------------------------------------------------------------- */
@@ -114,10 +120,19 @@ static bool send_once(lua_State *L, ar_lsock *s) {
 }
 
 static int sentk(lua_State *L, int status, lua_KContext ctx) {
+  ar_lsock *s = lua_touserdata(L, 1);
   (void)status;
   (void)ctx;
+  s->writing = false;
   (void)ar_gave_way(L);
   return 0;
+}
+
+/* It is done. Somebody else who sends before this call returns is refused, as
+ * ever: whether the kernel took all at once makes no difference. */
+static int give_way(lua_State *L, ar_lsock *s, ar_coro *c) {
+  s->writing = true;
+  return ar_give_way(L, c, sentk, 0);
 }
 
 static int cancelledk(lua_State *L, int status, lua_KContext ctx) {
@@ -163,8 +178,30 @@ static int stream_send(lua_State *L) {
     return ar_await_cancelled(L, c, cancelledk, 0);
   s->sent = 0;
   if (AR_LIKELY(send_once(L, s)))
-    return ar_give_way(L, c, sentk, 0);
+    return give_way(L, s, c);
   return wait_to_send(L, s, c); /* stack: stream, data */
+}
+
+static int may_sendk(lua_State *L, int status, lua_KContext ctx) {
+  ar_lsock *s = lua_touserdata(L, 1);
+  (void)status;
+  (void)ctx;
+  s->writing = false;
+  (void)ar_awaited(L);
+  (void)ar_check_lfd_open(L, &s->lfd);
+  return 0;
+}
+
+/* _wait_to_send(stream): until the kernel would take something */
+static int stream_wait_to_send(lua_State *L) {
+  ar_lsock *s = check_stream(L);
+  ar_coro *c = ar_coro_check(L);
+  ar_op *op;
+  ar_check_lsock_free(L, s->writing, "writing to");
+  lua_settop(L, 1);
+  op = ar_lfd_wait(L, &s->lfd, AR_SIDE_WRITE);
+  s->writing = true;
+  return ar_await(L, c, op, AR_AWAIT_UNDOES, "socket send", may_sendk, 0);
 }
 
 /* send_eof(stream): also when it was ended before, or by the other side */
@@ -205,7 +242,7 @@ static int connect_to(lua_State *L, ar_lsock *s, ar_coro *c,
   ar_op *op;
   ar_err err = ar_sock_connect(ar_lsock_number(s), to);
   if (err == 0)
-    return ar_give_way(L, c, sentk, 0);
+    return give_way(L, s, c);
   if (err == AR_EAGAIN) /* a UNIX listener's queue is full */
     return ar_lsock_back_off(L, s, c, "socket connect", retryk);
   if (err != AR_EINPROGRESS)
@@ -246,10 +283,14 @@ static int stream_connect(lua_State *L) {
 
 /* ---- the methods -------------------------------------------------------- */
 
-static const luaL_Reg methods[] = {
-    {"receive", stream_receive},   {"send", stream_send},
-    {"send_eof", stream_send_eof}, {"_connect", stream_connect},
-    {"__call", stream_next},       {NULL, NULL}};
+static const luaL_Reg methods[] = {{"receive", stream_receive},
+                                   {"send", stream_send},
+                                   {"send_eof", stream_send_eof},
+                                   {"_connect", stream_connect},
+                                   {"_receive_some", stream_receive_some},
+                                   {"_wait_to_send", stream_wait_to_send},
+                                   {"__call", stream_next},
+                                   {NULL, NULL}};
 
 void ar_lsock_stream_methods(lua_State *L) {
   luaL_setfuncs(L, methods, 0);

@@ -249,9 +249,27 @@ test("[AS-STR-14] addresses are tried in turn; several failures make one error",
     local group = t.raises(anyio.ExceptionGroup, loop().create_connection, loop(),
       recorder, "two", port, { all_errors = true })
     t.eq(#group.exceptions, 2)
+    err = t.raises(OSError, loop().create_connection, loop(), recorder, "two", port,
+      { happy_eyeballs_delay = 1000 })
+    t.match(err.message, "^Multiple exceptions: ")
   end)
   dns.getaddrinfo = real
   if not ok then error(fault, 0) end
+end)
+
+test("[AS-STR-14 D-67] with a delay the addresses are tried staggered", function()
+  local accepted
+  local server <close> = loop():create_server(function()
+    accepted = recorder()
+    return accepted
+  end, HOST, 0)
+  local transport, client = loop():create_connection(recorder, "localhost",
+    server.sockets[1]:getsockname()[2], { happy_eyeballs_delay = 0.25 })
+  transport:write "x"
+  transport:close()
+  client.lost:await()
+  while not accepted or accepted.data == "" do asyncio.sleep(0) end
+  accepted.lost:await()
 end)
 
 test("create_connection binds to a local address, or takes a socket", function()

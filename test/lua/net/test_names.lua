@@ -120,6 +120,13 @@ t.test("what cannot be found is an OSError with code and name", function()
     { "NI_NAMEREQD", "NI_NUMERICHOST", "NI_NUMERICSERV" })
 end)
 
+t.test("[DNS-06] connecting to a name that is not found raises the resolver's own error", function()
+  local err = t.raises(anyio.OSError, anyio.connect_tcp, "no-such.invalid", 80)
+  t.eq(err.name, "gaierror")
+  t.eq(err.cause, nil)
+  t.match(err.message, "^no%-such%.invalid: ")
+end)
+
 t.test("a wrong argument is refused by name", function()
   t.raises("bad argument #1 to 'getaddrinfo'", anyio.getaddrinfo, {}, 1)
   t.raises("bad argument #2 to 'getaddrinfo'", anyio.getaddrinfo, "x", {})

@@ -1,0 +1,88 @@
+--- trio's stream over a socket.
+
+local checkpoint = require("trio.checkpoints").checkpoint
+local class = require "anyrun.class"
+local contracts = require "trio.contracts"
+local errors = require "anyrun.errors"
+local options = require "anyrun.options"
+local socket = require "trio.socket"
+
+local error, getmetatable, math_type = error, getmetatable, math.type
+
+--- Bytes over a connected socket.
+---@class trio.SocketStream : trio.abc.HalfCloseableStream
+---@field socket trio.StreamSocket
+local SocketStream = class.new("SocketStream", contracts.HalfCloseableStream)
+
+--- Wraps a connected socket, which is the stream's from then on.
+---@param sock trio.StreamSocket
+---Checkpoint: never.
+---@usage local stream = trio.SocketStream(sock)
+function SocketStream:_init(sock)
+  if getmetatable(sock) ~= socket.StreamSocket then
+    options.arg("SocketStream", 1, sock, function()
+      return "connected stream socket expected"
+    end, 4)
+  end
+  self.socket, self._eof = sock, false
+end
+
+--- Sends all the bytes. Cancelled, it may have sent some of them.
+---@param data string
+---Checkpoint: always.
+---Raises: BusyResourceError when another task sends; ClosedResourceError, also
+--- after `send_eof`; BrokenResourceError when the other side is gone.
+---@usage stream:send_all "hello"
+function SocketStream:send_all(data)
+  options.arg("send_all", 1, data, "string")
+  if self._eof then
+    error(errors.ClosedResourceError "can't send data after sending EOF", 2)
+  end
+  self.socket:send(data)
+end
+
+--- Waits until the system would take more bytes.
+---Checkpoint: always.
+---Raises: BusyResourceError; ClosedResourceError.
+---@usage stream:wait_send_all_might_not_block()
+function SocketStream:wait_send_all_might_not_block() self.socket:_wait_to_send() end
+
+--- Receives what is there, at least a byte.
+---@param max_bytes? integer at most so many; 65536 when absent
+---@return string empty at the end
+---Checkpoint: always.
+---Raises: BusyResourceError when another task receives; ClosedResourceError;
+--- BrokenResourceError; ValueError when `max_bytes` is less than 1.
+---@usage local data = stream:receive_some()
+function SocketStream:receive_some(max_bytes)
+  if max_bytes ~= nil then
+    if math_type(max_bytes) ~= "integer" then
+      options.arg("receive_some", 1, max_bytes, "integer?")
+    elseif max_bytes < 1 then
+      error(errors.ValueError "max_bytes must be >= 1", 2)
+    end
+  end
+  return self.socket:_receive_some(max_bytes)
+end
+
+--- Says that nothing more will be sent; receiving goes on.
+---Checkpoint: always.
+---Raises: BusyResourceError when another task sends; ClosedResourceError.
+---@usage stream:send_eof()
+function SocketStream:send_eof()
+  if not self._eof then
+    self.socket:send_eof()
+    self._eof = true
+  end
+  checkpoint()
+end
+
+--- Closes it; who still sends or receives gets ClosedResourceError.
+---Checkpoint: always; it is closed before.
+---@usage stream:aclose()
+function SocketStream:aclose()
+  self.socket:_close()
+  checkpoint()
+end
+
+return SocketStream
