@@ -50,7 +50,7 @@ local function get(port, request)
   server:send_eof()
   local answer = {}
   for chunk in server do answer[#answer + 1] = chunk end
-  return (table.concat(answer):gsub("\r\n", "\n"))
+  return table.concat(answer):match "^(.-)\r\n.-\r\n\r\n(.*)$"
 end
 
 run(function()
@@ -60,14 +60,13 @@ run(function()
   anyio.create_task_group(function(tg)
     tg:start_soon(listener.serve, listener, serve)
     port = listener:extra(anyio.abc.SocketAttribute.local_port)
-    io.write(get(port, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    local status, body = get(port, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    print(status)
+    io.write(body)
     tg.cancel_scope:cancel()
   end)
 end)
 
 -- Output:
 -- HTTP/1.1 200 OK
--- Content-Type: text/plain
--- Content-Length: 6
---
 -- hello
