@@ -16,9 +16,13 @@ local function ask(port, text)
 end
 
 run(function()
-  local port = tonumber(arg[1])
+  local port = tonumber(arg[1]) -- 0: any
+  io.stdout:setvbuf "line"
   local listener <close> = anyio.create_tcp_listener { local_port = port }
-  if port then return listener:serve(echo) end
+  if port then
+    print("port " .. listener:extra(anyio.abc.SocketAttribute.local_port))
+    return listener:serve(echo)
+  end
   anyio.create_task_group(function(tg)
     tg:start_soon(listener.serve, listener, echo)
     port = listener:extra(anyio.abc.SocketAttribute.local_port)

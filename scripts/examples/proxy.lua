@@ -34,6 +34,8 @@ end
 run(function()
   local listener <close> = anyio.create_tcp_listener { local_port = tonumber(arg[1]) }
   if arg[1] then
+    io.stdout:setvbuf "line"
+    print("port " .. port_of(listener))
     local target = anyio.as_connectable { arg[2], math.tointeger(arg[3]) }
     return listener:serve(proxy_to(target))
   end
