@@ -36,9 +36,16 @@ function threads.current_default_thread_limiter()
   return limiter
 end
 
--- Raises what came of a call that did not return; its traceback goes on below
--- the one from the thread.
-local function fail(cancelled, status, err, traceback, where)
+--- Raises what came of a call that did not return; its traceback goes on below
+--- the one from the thread.
+---@param cancelled boolean the call's caller was cancelled meanwhile
+---@param status any
+---@param err any
+---@param traceback? string
+---@param where string
+---Checkpoint: where it was cancelled.
+---@usage threads.fail(false, call:results())
+function threads.fail(cancelled, status, err, traceback, where)
   if status == "refused" then
     error(errors.RunFinishedError "the run has ended", 0)
   elseif status == "broken" and type(err) == "string" then
@@ -65,7 +72,7 @@ function threads.outcome(call, where, status, ...)
   local cancelled = call:cancelled()
   call:close()
   local err, traceback = ...
-  fail(cancelled, status, err, traceback, where)
+  threads.fail(cancelled, status, err, traceback, where)
 end
 
 local outcome, serve = threads.outcome, door.serve

@@ -87,12 +87,31 @@ static ar_abort abort_staying(ar_task *t, ar_cause cause) {
   return AR_ABORT_LATER;
 }
 
+static int push_protected(lua_State *L) {
+  ar_ask_push(L, lua_touserdata(L, 1));
+  return 1;
+}
+
+/* [-0, +1] The userdata of an ask that was taken from its list, with whose
+ * count it goes; without memory it is refused. */
+static void push_taken(lua_State *L, ar_call *ask) {
+  int status;
+  lua_pushcfunction(L, push_protected);
+  lua_pushlightuserdata(L, ask);
+  status = lua_pcall(L, 1, 1, 0);
+  if (status != LUA_OK)
+    (void)ar_call_finish(ask, AR_CALL_REFUSED, NULL);
+  ar_call_drop(ask);
+  if (status != LUA_OK)
+    (void)lua_error(L);
+}
+
 /* [-0, +1] What there is for who waits: an ask, nil where it is over; false
  * where there is nothing yet. */
 static bool wait_once(lua_State *L, ar_call *call) {
   ar_call *ask = ar_call_take_ask(call);
   if (ask != NULL) {
-    ar_ask_push(L, ask);
+    push_taken(L, ask);
     return true;
   }
   if (!ar_call_state_is_final(ar_call_state_of(call)))
@@ -167,6 +186,12 @@ static int call_join(lua_State *L) {
   return 1;
 }
 
+/* call:join_begun(): until it has been begun. Blocks the thread. */
+static int call_join_begun(lua_State *L) {
+  ar_call_join_begun(ar_check_call(L, 1));
+  return 0;
+}
+
 static int call_state(lua_State *L) {
   static const char *const names[] = {"waiting", "running", "answered",
                                       "refused", "withdrawn"};
@@ -226,6 +251,12 @@ static int call_fulfil(lua_State *L) {
   return 1;
 }
 
+/* call:owe() -> Ask: who has it is to answer the call */
+static int call_owe(lua_State *L) {
+  ar_ask_push(L, ar_check_call(L, 1));
+  return 1;
+}
+
 /* call:close(): let go of it, and of its answer */
 static int call_close(lua_State *L) {
   ar_shared_box *b = luaL_checkudata(L, 1, ar_call_class.name);
@@ -244,6 +275,7 @@ static int call_eq(lua_State *L) {
 static const luaL_Reg call_methods[] = {{"wait", call_wait},
                                         {"results", call_results},
                                         {"join", call_join},
+                                        {"join_begun", call_join_begun},
                                         {"state", call_state},
                                         {"withdraw", call_withdraw},
                                         {"desert", call_desert},
@@ -253,6 +285,7 @@ static const luaL_Reg call_methods[] = {{"wait", call_wait},
                                         {"backend", call_backend},
                                         {"door", call_door},
                                         {"fulfil", call_fulfil},
+                                        {"owe", call_owe},
                                         {"close", call_close},
                                         {"at_end", ar_thread_at_end},
                                         {"__eq", call_eq},
@@ -268,8 +301,10 @@ typedef struct {
 
 void ar_ask_push(lua_State *L, ar_call *call) {
   ask *a = lua_newuserdatauv(L, sizeof *a, 0);
-  a->call = call;
+  a->call = NULL;
   luaL_setmetatable(L, ASK);
+  ar_shared_take(&call->shared);
+  a->call = call;
 }
 
 static ask *check_ask(lua_State *L) {
@@ -283,19 +318,10 @@ static ar_call *check_open_ask(lua_State *L) {
   return a->call;
 }
 
-/* ask:request() -> its values; nothing where it was withdrawn */
+/* ask:request() -> its values, also where it was withdrawn meanwhile */
 static int ask_request(lua_State *L) {
-  ar_call *call = check_open_ask(L);
-  ar_call_state state = ar_call_state_of(call);
-  if (state == AR_CALL_WAITING) {
-    /* Kept in the call, so that it is not lost when reading it fails. */
-    ar_parcel *request = ar_call_take(call);
-    if (request != NULL)
-      call->request = request;
-  }
-  if (call->request == NULL || ar_call_state_is_final(state))
-    return 0;
-  return ar_unmarshal(L, call->request, true);
+  const ar_parcel *request = ar_call_begin(check_open_ask(L));
+  return request != NULL ? ar_unmarshal(L, request, true) : 0;
 }
 
 /* Let go of the call. */
@@ -313,6 +339,13 @@ static int ask_reply(lua_State *L) {
   lua_pushboolean(L, ar_call_finish(call, AR_CALL_ANSWERED, answer));
   settle(a);
   return 1;
+}
+
+/* ask:withdraw(): it is cancelled, and will not be answered */
+static int ask_withdraw(lua_State *L) {
+  (void)ar_call_finish(check_open_ask(L), AR_CALL_WITHDRAWN, NULL);
+  settle(check_ask(L));
+  return 0;
 }
 
 static int ask_cancelled(lua_State *L) {
@@ -340,11 +373,15 @@ static int ask_gc(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg ask_methods[] = {
-    {"request", ask_request},     {"reply", ask_reply},
-    {"cancelled", ask_cancelled}, {"id", ask_id},
-    {"call", ask_call},           {"__gc", ask_gc},
-    {"__close", ask_gc},          {NULL, NULL}};
+static const luaL_Reg ask_methods[] = {{"request", ask_request},
+                                       {"reply", ask_reply},
+                                       {"withdraw", ask_withdraw},
+                                       {"cancelled", ask_cancelled},
+                                       {"id", ask_id},
+                                       {"call", ask_call},
+                                       {"__gc", ask_gc},
+                                       {"__close", ask_gc},
+                                       {NULL, NULL}};
 
 void ar_calls_open(lua_State *L) {
   ar_shared_open(L, &ar_call_class);

@@ -16,8 +16,8 @@ void ar_doors_open(lua_State *L);
 /* [-0, +1] A new call; its userdata holds it. */
 ar_call *ar_call_push_new(lua_State *L);
 
-/* [-0, +1] The userdata of who is to answer the call, of which it takes the
- * caller's count. One that is collected unanswered refuses the call. */
+/* [-0, +1] The userdata of who is to answer the call, with a count of its own.
+ * One that is collected unanswered refuses the call. */
 void ar_ask_push(lua_State *L, ar_call *call);
 
 /* The call, the door at idx; raises. */
@@ -36,6 +36,10 @@ void ar_call_end_hook(ar_call *call);
 
 /* door(handler): the run's, the handler of what comes to it */
 int ar_thread_door(lua_State *L);
+
+/* cell() */
+int ar_thread_cell(lua_State *L);
+void ar_cells_open(lua_State *L);
 
 /* call:at_end(f) */
 int ar_thread_at_end(lua_State *L);

@@ -45,7 +45,6 @@ static int receive(lua_State *L) {
   push_vars(L, run);
   lua_rawgetp(L, -1, key_handler);
   lua_replace(L, 3);
-  ar_shared_take(&call->shared);
   ar_ask_push(L, call);
   (void)ar_item_soon(L, run, 3, 0, 1);
   return 0;

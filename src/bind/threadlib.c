@@ -81,6 +81,7 @@ static ar_crew *check_crew(lua_State *L, crew_kind kind) {
 static int thread_submit(lua_State *L) {
   crew_kind kind = (crew_kind)luaL_checkoption(L, 1, NULL, crew_names);
   ar_host *host = ar_host_of(L);
+  const int first = 6; /* stack place of the first argument, in the end */
   ar_crew *crew;
   ar_call *call;
   ar_err err;
@@ -92,6 +93,11 @@ static int thread_submit(lua_State *L) {
   if (host->run != NULL && kind <= CREW_INTERPRETER)
     ar_call_at_home(L, call, host->run);
   /* stack: call, kind, context, name, f, args... */
+  if (kind == CREW_DAEMON && luaL_testudata(L, first, ar_call_class.name)) {
+    /* Somebody waits for what the thread says in between. */
+    call->backs = ar_check_call(L, first);
+    ar_shared_take(&call->backs->shared);
+  }
   ar_worker_pack_request(L, call, lua_gettop(L) - 2);
   ar_shared_take(&call->shared); /* the job's */
   err = ar_crew_run(crew, call);
@@ -173,16 +179,22 @@ static int thread_refer(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"submit", thread_submit},   {"ask", thread_ask},
-    {"promise", thread_promise}, {"current", thread_current},
-    {"door", ar_thread_door},    {"name", thread_name},
-    {"dismiss", thread_dismiss}, {"counts", thread_counts},
-    {"refer", thread_refer},     {NULL, NULL}};
+static const luaL_Reg functions[] = {{"submit", thread_submit},
+                                     {"ask", thread_ask},
+                                     {"promise", thread_promise},
+                                     {"current", thread_current},
+                                     {"door", ar_thread_door},
+                                     {"name", thread_name},
+                                     {"cell", ar_thread_cell},
+                                     {"dismiss", thread_dismiss},
+                                     {"counts", thread_counts},
+                                     {"refer", thread_refer},
+                                     {NULL, NULL}};
 
 int luaopen_anyrun_thread(lua_State *L) {
   ar_calls_open(L);
   ar_doors_open(L);
+  ar_cells_open(L);
   luaL_newlib(L, functions);
   return 1;
 }

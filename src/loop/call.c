@@ -25,6 +25,7 @@ static void free_call(ar_shared *shared) {
   if (call->home != NULL)
     ar_mailbox_unref(call->home);
   ar_door_drop(call->door);
+  ar_call_drop(call->backs);
   (void)pthread_cond_destroy(&call->cond);
   (void)pthread_mutex_destroy(&call->mutex);
   ar_mem_free(call, sizeof *call);
@@ -90,6 +91,25 @@ ar_call_state ar_call_state_of(ar_call *call) {
   return state;
 }
 
+const ar_parcel *ar_call_begin(ar_call *call) {
+  const ar_parcel *request;
+  lock(call);
+  if (call->state == AR_CALL_WAITING) {
+    call->state = AR_CALL_RUNNING;
+    (void)pthread_cond_broadcast(&call->cond);
+  }
+  request = call->request;
+  unlock(call);
+  return request;
+}
+
+void ar_call_join_begun(ar_call *call) {
+  lock(call);
+  while (call->state == AR_CALL_WAITING)
+    (void)pthread_cond_wait(&call->cond, &call->mutex);
+  unlock(call);
+}
+
 ar_parcel *ar_call_take(ar_call *call) {
   ar_parcel *request = NULL;
   lock(call);
@@ -116,6 +136,8 @@ bool ar_call_finish(ar_call *call, ar_call_state state, ar_parcel *answer) {
   unlock(call);
   if (tell)
     ar_mailbox_post(call->home, &call->news);
+  if (first && call->backs != NULL)
+    (void)ar_call_finish(call->backs, AR_CALL_REFUSED, NULL);
   ar_parcel_free(answer);
   return first;
 }

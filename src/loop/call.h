@@ -40,7 +40,7 @@ typedef enum {
 struct ar_call {
   ar_shared shared; /* first */
   pthread_mutex_t mutex;
-  pthread_cond_t cond; /* the state became a final one */
+  pthread_cond_t cond; /* the state changed */
   /* Under the mutex: */
   ar_call_state state;
   ar_parcel *request; /* owned; NULL once taken */
@@ -52,7 +52,8 @@ struct ar_call {
   const char *backend; /* default of a state made for it (a constant) */
   ar_mailbox *home;    /* ref; NULL: nobody hears of it in a loop */
   void (*on_news)(ar_call *call); /* on the loop's thread */
-  ar_door *door; /* counted: who takes asks that nobody serves; or NULL */
+  ar_call *backs; /* counted: it is refused when this one is over; or NULL */
+  ar_door *door;  /* counted: who takes asks that nobody serves; or NULL */
   /* Of one side only: */
   void *waiter;          /* borrowed: of on_news; the home loop's thread's */
   ar_link in_asks;       /* place among the asks of another call */
@@ -78,6 +79,9 @@ static inline bool ar_call_state_is_final(ar_call_state state) {
   return state >= AR_CALL_ANSWERED;
 }
 
+/* Begin it, its request staying where it is: for the one who has to answer. */
+const ar_parcel *ar_call_begin(ar_call *call);
+
 /* Begin it: its request, which is the caller's then. NULL: it is not WAITING
  * any more. */
 ar_parcel *ar_call_take(ar_call *call);
@@ -92,6 +96,9 @@ ar_parcel *ar_call_take_answer(ar_call *call);
 /* Wait until it is over or the time (of the monotonic clock) has come. True:
  * it is over. */
 bool ar_call_join(ar_call *call, ar_time until);
+
+/* Wait until somebody has begun it, or it is over. */
+void ar_call_join_begun(ar_call *call);
 
 /* Leave `ask` for whoever serves the asks of the call, and tell them. False:
  * nobody does any more. */
