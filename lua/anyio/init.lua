@@ -73,6 +73,8 @@ local MODULES <const> = {
   lowlevel = "anyio.lowlevel",
   streams = "anyio.streams",
   testing = "anyio.testing",
+  to_interpreter = "anyio.to_interpreter",
+  to_process = "anyio.to_process",
   to_thread = "anyio.to_thread",
   with = "anyrun.with",
 }

@@ -155,6 +155,16 @@ static int call_wait(lua_State *L) {
   return park(L, call, c, leaving);
 }
 
+/* "refused", and the text and the name of the error it failed by. */
+static int push_refused(lua_State *L, const ar_call *call) {
+  lua_pushliteral(L, "refused");
+  if (call->failure == 0)
+    return 1;
+  lua_pushstring(L, ar_err_text(call->failure));
+  lua_pushstring(L, ar_err_name(call->failure));
+  return 3;
+}
+
 /* call:results() -> status, ...: true and what was returned; false, the error
  * and its traceback; or why there is nothing of either kind. */
 static int call_results(lua_State *L) {
@@ -162,7 +172,7 @@ static int call_results(lua_State *L) {
   switch (ar_call_state_of(call)) {
     case AR_CALL_WAITING:
     case AR_CALL_RUNNING: lua_pushliteral(L, "pending"); return 1;
-    case AR_CALL_REFUSED: lua_pushliteral(L, "refused"); return 1;
+    case AR_CALL_REFUSED: return push_refused(L, call);
     case AR_CALL_WITHDRAWN: lua_pushliteral(L, "withdrawn"); return 1;
     case AR_CALL_ANSWERED: break;
   }
@@ -246,7 +256,8 @@ static int call_door(lua_State *L) {
 /* call:fulfil(...): answer a call that nobody was asked to answer */
 static int call_fulfil(lua_State *L) {
   ar_call *call = ar_check_call(L, 1);
-  ar_parcel *answer = ar_worker_pack_answer(L, lua_gettop(L) - 1);
+  ar_parcel *answer =
+      ar_worker_pack_answer(L, lua_gettop(L) - 1, &ar_worker_answers);
   lua_pushboolean(L, ar_call_finish(call, AR_CALL_ANSWERED, answer));
   return 1;
 }
@@ -335,7 +346,8 @@ static void settle(ask *a) {
 static int ask_reply(lua_State *L) {
   ask *a = check_ask(L);
   ar_call *call = check_open_ask(L);
-  ar_parcel *answer = ar_worker_pack_answer(L, lua_gettop(L) - 1);
+  ar_parcel *answer =
+      ar_worker_pack_answer(L, lua_gettop(L) - 1, &ar_worker_answers);
   lua_pushboolean(L, ar_call_finish(call, AR_CALL_ANSWERED, answer));
   settle(a);
   return 1;

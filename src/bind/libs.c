@@ -27,6 +27,7 @@ static const luaL_Reg modules[] = {{"_anyrun.errors", luaopen_anyrun_errors},
                                    {"_anyrun.socket", luaopen_anyrun_socket},
                                    {"_anyrun.thread", luaopen_anyrun_thread},
                                    {"_anyrun.tls", luaopen_anyrun_tls},
+                                   {"_anyrun.peer", luaopen_anyrun_peer},
 #ifdef AR_DEBUG
                                    {"_anyrun.test", luaopen_anyrun_test},
 #endif

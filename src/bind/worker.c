@@ -36,8 +36,8 @@ static const ar_copying request_copying = {
 
 static const char *const answer_labels[] = {"answer"};
 
-static const ar_copying answer_copying = {
-    true, false, answer_labels, (int)ar_countof(answer_labels), "result"};
+const ar_copying ar_worker_answers = {true, false, answer_labels,
+                                      (int)ar_countof(answer_labels), "result"};
 
 void ar_worker_pack_request(lua_State *L, ar_call *call, int n) {
   call->request = ar_parcel_new();
@@ -47,15 +47,21 @@ void ar_worker_pack_request(lua_State *L, ar_call *call, int n) {
   lua_pop(L, n);
 }
 
-/* stack: parcel, values... */
+typedef struct {
+  ar_parcel *parcel;
+  const ar_copying *how;
+} packing;
+
+/* stack: packing, values... */
 static int pack(lua_State *L) {
-  ar_parcel *parcel = lua_touserdata(L, 1);
-  ar_marshal(L, parcel, 2, lua_gettop(L) - 1, &answer_copying);
+  const packing *p = lua_touserdata(L, 1);
+  ar_marshal(L, p->parcel, 2, lua_gettop(L) - 1, p->how);
   return 0;
 }
 
-ar_parcel *ar_worker_pack_answer(lua_State *L, int n) {
+ar_parcel *ar_worker_pack_answer(lua_State *L, int n, const ar_copying *how) {
   ar_parcel *parcel = ar_parcel_new();
+  packing p = {parcel, how};
   int first = lua_gettop(L) - n + 1;
   if (parcel == NULL || !lua_checkstack(L, 8)) {
     lua_pop(L, n);
@@ -64,13 +70,13 @@ ar_parcel *ar_worker_pack_answer(lua_State *L, int n) {
   }
   lua_pushcfunction(L, pack);
   lua_insert(L, first);
-  lua_pushlightuserdata(L, parcel);
+  lua_pushlightuserdata(L, &p);
   lua_insert(L, first + 1);
   if (lua_pcall(L, n + 1, 0, 0) == LUA_OK)
     return parcel;
   ar_parcel_clear(parcel);
   lua_pushcfunction(L, pack); /* stack: error, pack */
-  lua_pushlightuserdata(L, parcel);
+  lua_pushlightuserdata(L, &p);
   lua_pushboolean(L, 0);
   lua_rotate(L, -4, -1); /* stack: pack, parcel, false, error */
   if (lua_pcall(L, 3, 0, 0) == LUA_OK)
@@ -94,22 +100,30 @@ static int exit_call(lua_State *L) {
   return lua_error(L);
 }
 
+typedef struct {
+  const char *backend;
+  bool in_thread;
+} setting;
+
 static int prepare(lua_State *L) {
-  const char *backend = lua_touserdata(L, 1);
+  const setting *s = lua_touserdata(L, 1);
   lua_settop(L, 0);
   (void)lua_gc(L, LUA_GCSTOP);
   luaL_openlibs(L);
   ar_libs_open(L);
-  ar_host_open_thread(L, backend);
-  lua_getglobal(L, "os");
-  lua_pushcfunction(L, exit_call);
-  lua_setfield(L, -2, "exit");
+  ar_host_open_thread(L, s->backend);
+  if (s->in_thread) {
+    lua_getglobal(L, "os");
+    lua_pushcfunction(L, exit_call);
+    lua_setfield(L, -2, "exit");
+  }
   (void)lua_gc(L, LUA_GCRESTART);
   (void)lua_gc(L, LUA_GCGEN, 0, 0);
   return 0;
 }
 
-static lua_State *new_state(const char *backend) {
+lua_State *ar_worker_state(const char *backend, bool in_thread) {
+  setting s = {backend, in_thread};
 #ifdef AR_DEBUG
   lua_State *L = lua_newstate(ar_mem_lua_alloc, NULL);
 #else
@@ -118,7 +132,7 @@ static lua_State *new_state(const char *backend) {
   if (L == NULL)
     return NULL;
   lua_pushcfunction(L, prepare);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)backend);
+  lua_pushlightuserdata(L, &s);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK)
     return L;
   lua_close(L);
@@ -128,9 +142,10 @@ static lua_State *new_state(const char *backend) {
 /* ---- a call ------------------------------------------------------------- */
 
 typedef struct {
-  ar_call *call;
-  ar_parcel *request;
+  ar_call *call; /* NULL: of another process */
+  const ar_parcel *request;
   ar_parcel *answer; /* NULL: no memory */
+  const ar_copying *how;
 } turn;
 
 ar_call *ar_worker_current(lua_State *L) {
@@ -158,7 +173,7 @@ static void set_name(lua_State *L, int idx) {
 }
 
 /* Call the function at AR_REQUEST_FUNCTION, and pack what comes of it. */
-static ar_parcel *call_function(lua_State *L) {
+static ar_parcel *call_function(lua_State *L, const ar_copying *how) {
   int f = AR_REQUEST_FUNCTION, nargs = lua_gettop(L) - f, status;
   lua_pushcfunction(L, ar_traceback_handler);
   lua_replace(L, f - 1); /* the name is not needed any more */
@@ -167,26 +182,29 @@ static ar_parcel *call_function(lua_State *L) {
   lua_replace(L, f - 1);
   if (status != LUA_OK) /* stack: ..., false, error */
     ar_traceback_push(L, f);
-  return ar_worker_pack_answer(L, lua_gettop(L) - f + 2);
+  return ar_worker_pack_answer(L, lua_gettop(L) - f + 2, how);
 }
 
 static int serve_protected(lua_State *L) {
   turn *t = lua_touserdata(L, 1);
   lua_settop(L, 0);
-  lua_pushlightuserdata(L, t->call);
+  if (t->call != NULL)
+    lua_pushlightuserdata(L, t->call);
+  else
+    lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, key_current);
   ar_copier_begin_expiring(L);
   (void)ar_unmarshal(L, t->request, true);
   lua_pushvalue(L, AR_REQUEST_CONTEXT);
   lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_context);
   set_name(L, AR_REQUEST_NAME);
-  t->answer = call_function(L);
+  t->answer = call_function(L, t->how);
   ar_copier_expire(L);
   return 0;
 }
 
 /* The state is as it was before the call. */
-static void tidy(lua_State *L, const ar_duty *duty) {
+static void tidy(lua_State *L, const char *name) {
   lua_settop(L, 0);
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, key_current);
@@ -195,7 +213,7 @@ static void tidy(lua_State *L, const ar_duty *duty) {
   if (ar_worker_name(L) != NULL) {
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, key_name);
-    (void)prctl(PR_SET_NAME, duty->name, 0, 0, 0);
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
   }
 }
 
@@ -204,28 +222,39 @@ static int tidy_protected(lua_State *L) {
   return 0;
 }
 
+ar_parcel *ar_worker_answer(lua_State *L, ar_call *call,
+                            const ar_parcel *request, const ar_copying *how,
+                            const char *name) {
+  turn t = {call, request, NULL, how};
+  lua_pushcfunction(L, serve_protected);
+  lua_pushlightuserdata(L, &t);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK && t.answer == NULL) {
+    lua_pushliteral(L, "broken"); /* not an error of the function */
+    lua_insert(L, -2);
+    t.answer = ar_worker_pack_answer(L, 2, how);
+  }
+  lua_settop(L, 0);
+  lua_pushcfunction(L, tidy_protected);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)name);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+    lua_settop(L, 0);
+  return t.answer;
+}
+
 static void serve(void **own, void *job, const ar_duty *duty) {
   ar_call *call = job;
-  turn t = {call, ar_call_take(call), NULL};
+  ar_parcel *request = ar_call_take(call), *answer = NULL;
   lua_State *L = *own;
-  if (t.request != NULL && L == NULL)
-    *own = L = new_state(call->backend);
-  if (t.request != NULL && L != NULL) {
-    lua_pushcfunction(L, serve_protected);
-    lua_pushlightuserdata(L, &t);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK && t.answer == NULL) {
-      lua_pushliteral(L, "broken"); /* not an error of the function */
-      lua_insert(L, -2);
-      t.answer = ar_worker_pack_answer(L, 2);
-    }
-    lua_settop(L, 0);
-    lua_pushcfunction(L, tidy_protected);
-    lua_pushlightuserdata(L, (void *)(uintptr_t)duty);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-      lua_settop(L, 0);
+  if (request != NULL && L == NULL) {
+    L = ar_worker_state(call->backend, true);
+    *own = L;
   }
-  ar_parcel_free(t.request);
-  (void)ar_call_finish(call, AR_CALL_ANSWERED, t.answer);
+  if (request != NULL && L != NULL)
+    answer = ar_worker_answer(
+        L, duty == &ar_worker_interpreter ? NULL : call, request,
+        &ar_worker_answers, duty->name);
+  ar_parcel_free(request);
+  (void)ar_call_finish(call, AR_CALL_ANSWERED, answer);
   ar_call_drop(call);
 }
 

@@ -7,6 +7,7 @@
 
 #include <lua.h>
 
+#include "host/marshal.h"
 #include "loop/call.h"
 #include "loop/crew.h"
 
@@ -27,10 +28,24 @@ extern const ar_duty ar_worker_once;
 /* [-n, +0] Put the n values on top, a request, into the call. */
 void ar_worker_pack_request(lua_State *L, ar_call *call, int n);
 
-/* [-n, +1] The answer that consists of the n values on top of the stack; the
- * caller has it. NULL if there is no memory for it. An error to be told of
- * instead is made where they cannot be copied. */
-ar_parcel *ar_worker_pack_answer(lua_State *L, int n);
+/* How answers to other threads are copied. */
+extern const ar_copying ar_worker_answers;
+
+/* [-n, +0] The answer that consists of the n values on top of the stack; the
+ * caller has it. An error to be told of instead is made where they cannot be
+ * copied; NULL if there is no memory even for that. */
+ar_parcel *ar_worker_pack_answer(lua_State *L, int n, const ar_copying *how);
+
+/* A Lua state that serves requests; NULL: no memory. In a thread os.exit ends
+ * the call only. */
+lua_State *ar_worker_state(const char *backend, bool in_thread);
+
+/* Serve a request: the answer, NULL if there is no memory for one. `call` is
+ * what it came with, NULL in a process of its own; `name` that of the thread,
+ * when the request gave it another. */
+ar_parcel *ar_worker_answer(lua_State *L, ar_call *call,
+                            const ar_parcel *request, const ar_copying *how,
+                            const char *name);
 
 /* The call that this state serves; NULL if none. */
 ar_call *ar_worker_current(lua_State *L);

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "bind/peer.h"
 #include "cli/ending.h"
 #include "cli/help.h"
 #include "cli/options.h"
@@ -36,6 +37,8 @@ int main(int argc, char **argv) {
   ar_options options;
   int status;
   ar_standard_open();
+  if (ar_peer_main(argc, argv, &status))
+    return status;
   status = ar_options_read(&options, argc, argv, stderr);
   if (status != 0)
     return status;

@@ -48,6 +48,7 @@ struct ar_call {
   ar_list asks;       /* ar_call by in_asks, each counted */
   bool deserted;      /* nobody serves asks any more: they go to the door */
   bool posted;        /* `news` is on its way */
+  ar_err failure;     /* why it was REFUSED, if that is known */
   /* Set before the call is known to others: */
   const char *backend; /* default of a state made for it (a constant) */
   ar_mailbox *home;    /* ref; NULL: nobody hears of it in a loop */
