@@ -49,12 +49,14 @@ end
 
 --- The body of a task that answers a call.
 ---@param ask userdata
----@param _ nil
+---@param nothing nil
 ---@param f function
 ---@param ... any
 ---Checkpoint: as `f`.
 ---@usage tg:start_soon(calls.perform, ask, nil, f)
-function calls.perform(ask, _, f, ...) return run(ask, f, ...) end
+function calls.perform(ask, nothing, f, ...) -- luacheck: ignore (as the next)
+  return run(ask, f, ...)
+end
 
 -- The `task_status` of a call: it answers the first one.
 local Status = {}

@@ -37,6 +37,9 @@ void ar_call_end_hook(ar_call *call);
 /* door(handler): the run's, the handler of what comes to it */
 int ar_thread_door(lua_State *L);
 
+/* Idle worker threads of this state end. */
+void ar_workers_dismiss(lua_State *L);
+
 /* cell() */
 int ar_thread_cell(lua_State *L);
 void ar_cells_open(lua_State *L);

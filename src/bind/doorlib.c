@@ -118,14 +118,19 @@ static void close_door(keeper *k) {
 }
 
 static void drop(lua_State *L, ar_loose *loose) {
-  (void)L;
+  keeper *k = ar_container_of(loose, keeper, loose);
+  const ar_lrun *run = k->door->run;
   ar_link_init(&loose->link);
-  close_door(ar_container_of(loose, keeper, loose));
+  /* asyncio's idle threads end with the loop; trio's stay for the next. */
+  if (run->run.sched.policy->counts)
+    ar_workers_dismiss(L);
+  close_door(k);
 }
 
 /* The run was collected while it was open. */
 static int keeper_gc(lua_State *L) {
   keeper *k = lua_touserdata(L, 1);
+  ar_list_remove(&k->loose.link);
   close_door(k);
   return 0;
 }

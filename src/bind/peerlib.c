@@ -5,7 +5,7 @@
  * waits for it hears of that as of any other call.
  */
 
-#include "bind/peer.h"
+#include "bind/peerlib.h"
 
 #include <signal.h>
 #include <stdlib.h>

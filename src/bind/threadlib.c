@@ -160,6 +160,12 @@ static int thread_dismiss(lua_State *L) {
   return 0;
 }
 
+void ar_workers_dismiss(lua_State *L) {
+  const workforce *w = get_workforce(L);
+  if (w != NULL && w->crews[CREW_THREAD] != NULL)
+    ar_crew_dismiss(w->crews[CREW_THREAD]);
+}
+
 /* counts(kind) -> at work, idle */
 static int thread_counts(lua_State *L) {
   int kind = luaL_checkoption(L, 1, NULL, crew_names);

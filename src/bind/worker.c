@@ -250,9 +250,8 @@ static void serve(void **own, void *job, const ar_duty *duty) {
     *own = L;
   }
   if (request != NULL && L != NULL)
-    answer = ar_worker_answer(
-        L, duty == &ar_worker_interpreter ? NULL : call, request,
-        &ar_worker_answers, duty->name);
+    answer = ar_worker_answer(L, duty == &ar_worker_interpreter ? NULL : call,
+                              request, &ar_worker_answers, duty->name);
   ar_parcel_free(request);
   (void)ar_call_finish(call, AR_CALL_ANSWERED, answer);
   ar_call_drop(call);

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "bind/peer.h"
+#include "bind/peerlib.h"
 #include "cli/ending.h"
 #include "cli/help.h"
 #include "cli/options.h"

@@ -312,3 +312,19 @@ t.test("a script without a run may use threads", {plain = true}, function()
   t.eq(f:read "a", "42\n")
   f:close()
 end)
+
+t.test("[THR-12 THR-13] idle threads end with an asyncio loop, and stay on trio", {plain = true}, function()
+  local thread = require "_anyrun.thread"
+  t.run(function() run_sync(function() LEFT = true end) end) -- luacheck: ignore
+  local _, idle = thread.counts "thread"
+  t.eq(idle > 0, t.backend == "trio")
+  thread.dismiss "thread"
+  t.eq(select(2, thread.counts "thread"), 0)
+  t.eq(t.run(function() return run_sync(function() return LEFT end) end), nil) -- luacheck: ignore
+end)
+
+t.test("[THR-14] in a loop that asyncio itself started", {backend = "asyncio", plain = true}, function()
+  t.eq(require("asyncio").run(function()
+    return run_sync(function() return 5 end)
+  end), 5)
+end)

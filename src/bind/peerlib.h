@@ -2,8 +2,8 @@
  * This program as a worker process of another one of it.
  */
 
-#ifndef ar_bind_peer_h
-#define ar_bind_peer_h
+#ifndef ar_peerlib_h
+#define ar_peerlib_h
 
 #include <stdbool.h>
 
