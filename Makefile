@@ -267,7 +267,8 @@ fuzz: tools ## libFuzzer: TARGET=sched TIME=60 (seconds)
 	$(call need,clang,clang)
 	@$(MAKE) $(PARALLEL) VARIANT=fuzz CC=clang $(FUZZER)
 	@mkdir -p $(BUILD)/fuzz/corpus/$(TARGET)
-	$(FUZZER) -max_total_time=$(TIME) -print_final_stats=1 \
+	@test/fixtures/certificates $(BUILD)/fixtures/tls
+	BUILD='$(BUILD)' $(FUZZER) -max_total_time=$(TIME) -print_final_stats=1 \
 	  -artifact_prefix=$(BUILD)/fuzz/$(TARGET)- $(BUILD)/fuzz/corpus/$(TARGET) \
 	  $(wildcard test/fuzz/corpus/$(TARGET))
 

@@ -43,7 +43,7 @@ void ar_tls_free(ar_tls *s);
 
 ar_tls_status ar_tls_handshake(ar_tls *s);
 
-/* Up to `max` bytes that have come; at least one when DONE. */
+/* Up to `max` bytes that have come, `max` > 0; at least one when DONE. */
 ar_tls_status ar_tls_read(ar_tls *s, char *buf, size_t max, size_t *n);
 
 /* Encrypt `n` bytes; *done is how many were, also when it is not DONE. */
