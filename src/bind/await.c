@@ -47,7 +47,12 @@ static ar_abort undo(ar_task *t, ar_cause cause) {
 static ar_abort leave(ar_task *t, ar_cause cause) {
   (void)cause;
   ar_op_abandon(op_of(t)); /* op may be gone */
+  t->kit->wait.object = NULL;
   return AR_ABORTED;
+}
+
+bool ar_await_left(lua_State *L) {
+  return ar_host_running(ar_host_of(L))->kit->wait.object == NULL;
 }
 
 static ar_abort shielded(ar_task *t, ar_cause cause) {

@@ -30,6 +30,12 @@ typedef enum {
 int ar_await(lua_State *L, ar_coro *c, ar_op *op, ar_await_way way,
              const char *kind, lua_KFunction k, lua_KContext ctx);
 
+/* For a continuation, before ar_awaited: did the task leave its op, so that it
+ * is gone? Else the op is over, and what it brought is the task's to take or to
+ * give back, though ar_awaited may raise: asyncio's cancel() can come between
+ * the end of an op and the step that takes it. */
+bool ar_await_left(lua_State *L);
+
 /* Raises the cancellation that ended the wait, if one did. Then the op is no
  * longer this task's: left to itself, or undone. Raises ClosedResourceError
  * when what the op worked on was closed. Else it is over, and its `result` is

@@ -161,13 +161,14 @@ static void push_entry(lua_State *L, const struct addrinfo *info) {
 
 /* ---- from names to addresses -------------------------------------------- */
 
-/* stack: host, service, family, type, protocol, flags, box; the look-up,
- * which is over, is the box's from here on. */
+/* The stack of a look-up: host, service, family, type, protocol, flags, box. */
+#define BOX 7
+
+/* It is over, and the box's. */
 static int forward_answer(lua_State *L, ar_dns_forward *f) {
-  ar_dns_forward **box = lua_touserdata(L, 7);
+  ar_dns_forward **box = lua_touserdata(L, BOX);
   ar_err err = f->work.result;
   lua_Integer n = 0;
-  *box = f;
   if (err != 0) {
     const char *host = lua_tostring(L, 1), *service = lua_tostring(L, 2);
     ar_dns_forward_free(f);
@@ -187,9 +188,12 @@ static int forward_answer(lua_State *L, ar_dns_forward *f) {
 }
 
 static int forwardk(lua_State *L, int status, lua_KContext ctx) {
+  ar_dns_forward **box = lua_touserdata(L, BOX);
   (void)status;
-  (void)ar_awaited(L); /* raises: whoever cancelled it has given it back */
-  return forward_answer(L, (ar_dns_forward *)ctx);
+  if (!ar_await_left(L))
+    *box = (ar_dns_forward *)ctx;
+  (void)ar_awaited(L);
+  return forward_answer(L, *box);
 }
 
 static ar_dns_forward *new_forward(lua_State *L) {
@@ -238,30 +242,42 @@ static int dns_getaddrinfo_now(lua_State *L) {
     ar_dns_forward_free(f);
     return 0;
   }
+  *(ar_dns_forward **)lua_touserdata(L, BOX) = f;
   f->work.result = ar_dns_run(&f->work);
   return forward_answer(L, f);
 }
 
 /* ---- from an address to names ------------------------------------------- */
 
+typedef struct {
+  char host[NI_MAXHOST];
+  char service[NI_MAXSERV];
+  ar_err err;
+} names;
+
 /* The look-up is over: it is gone before anything can be raised. */
-static int reverse_answer(lua_State *L, ar_dns_reverse *r) {
-  char host[NI_MAXHOST], service[NI_MAXSERV];
-  ar_err err = r->work.result;
-  memcpy(host, r->host, sizeof host);
-  memcpy(service, r->service, sizeof service);
+static void take_names(ar_dns_reverse *r, names *out) {
+  out->err = r->work.result;
+  memcpy(out->host, r->host, sizeof out->host);
+  memcpy(out->service, r->service, sizeof out->service);
   ar_dns_reverse_free(r);
-  if (err != 0)
-    raise_dns(L, err, lua_tostring(L, 1));
-  lua_pushstring(L, host);
-  lua_pushstring(L, service);
+}
+
+static int push_names(lua_State *L, const names *found) {
+  if (found->err != 0)
+    raise_dns(L, found->err, lua_tostring(L, 1));
+  lua_pushstring(L, found->host);
+  lua_pushstring(L, found->service);
   return 2;
 }
 
 static int reversek(lua_State *L, int status, lua_KContext ctx) {
+  names found = {"", "", 0};
   (void)status;
-  (void)ar_awaited(L); /* raises: whoever cancelled it has given it back */
-  return reverse_answer(L, (ar_dns_reverse *)ctx);
+  if (!ar_await_left(L))
+    take_names((ar_dns_reverse *)ctx, &found);
+  (void)ar_awaited(L); /* raises if it was left */
+  return push_names(L, &found);
 }
 
 static ar_dns_reverse *new_reverse(lua_State *L) {
@@ -306,6 +322,7 @@ static int dns_getnameinfo(lua_State *L) {
 
 static int dns_getnameinfo_now(lua_State *L) {
   ar_dns_reverse *r;
+  names found;
   lua_settop(L, 5);
   luaL_checkstring(L, 1);
   r = new_reverse(L);
@@ -314,7 +331,8 @@ static int dns_getnameinfo_now(lua_State *L) {
     return 0;
   }
   r->work.result = ar_dns_run(&r->work);
-  return reverse_answer(L, r);
+  take_names(r, &found);
+  return push_names(L, &found);
 }
 
 /* ---- the module --------------------------------------------------------- */

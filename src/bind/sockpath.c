@@ -31,8 +31,8 @@ static int boundk(lua_State *L, int status, lua_KContext ctx) {
   ar_err err = b->work.result;
   (void)status;
   s->reading = s->writing = false;
-  (void)ar_awaited(L); /* raises nothing: the wait is deaf */
   ar_mem_free(b, sizeof *b);
+  (void)ar_awaited(L); /* may raise: asyncio's cancel() after its end */
   if (err != 0)
     ar_raise_oserror(
         L, err, lua_pushfstring(L, "cannot bind to %s", lua_tostring(L, 2)));

@@ -91,8 +91,9 @@ static void nap_discard(ar_work *work) {
 static int napk(lua_State *L, int status, lua_KContext ctx) {
   ar_work *work = (ar_work *)ctx;
   (void)status;
-  (void)ar_awaited(L); /* raises: whoever cancelled it has given it back */
-  nap_discard(work);
+  if (!ar_await_left(L))
+    nap_discard(work);
+  (void)ar_awaited(L);
   lua_pushboolean(L, 1);
   return 1;
 }
