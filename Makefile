@@ -94,7 +94,8 @@ HEADERS  = $(sort $(wildcard src/*/*.h src/*/*.def))
 LUA_SRC   = $(sort $(shell find lua -name '*.lua' 2>/dev/null))
 C_TESTS   = $(sort $(wildcard test/c/test_*.c))
 C_TEST_BIN = $(C_TESTS:test/c/%.c=$(OUT)/test/%)
-C_FILES   = $(sort $(wildcard src/*/*.[ch] test/c/*.[ch] test/fuzz/*.[ch]))
+C_FILES   = $(sort $(wildcard src/*/*.[ch] test/c/*.[ch] test/fuzz/*.[ch] \
+  test/bench/peers/*.c))
 LUA_TESTS = $(sort $(shell find test -name '*.lua' -not -path 'test/fixtures/*' 2>/dev/null))
 LUA_SCRIPTS = $(sort $(wildcard scripts/*.lua) \
   $(shell grep -lE '^\#!.*\blua' scripts/* 2>/dev/null))
@@ -286,7 +287,20 @@ cover: tools ## lines and branches that the tests reach, room by room
 	  scripts/coverage $(BUILD)/cover && exit $$status
 
 bench: release ## figures and ratios from alternating runs (BASE=rev: against it)
-	@ANYRUN=$(BUILD)/release/anyrun BUILD='$(BUILD)' BASE='$(BASE)' scripts/bench
+	@$(MAKE) bench-floor
+	@ANYRUN=$(BUILD)/release/anyrun FLOOR=$(BUILD)/release/bench/floor \
+	  BUILD='$(BUILD)' BASE='$(BASE)' scripts/bench $(T)
+
+# The bare scheduler that anyrun is measured against.
+FLOOR = $(OUT)/bench/floor
+.PHONY: bench-floor
+bench-floor: $(FLOOR)
+	@:
+
+$(FLOOR): test/bench/peers/floor.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC $<)$(CC) $(AR_CPPFLAGS) $(LUA_CFLAGS) $(CPPFLAGS) $(AR_CFLAGS) $(CFLAGS) \
+	  $(AR_LDFLAGS) $(LDFLAGS) -o $@ $< $(LUA_LIBS) $(UV_LIBS) $(AR_LDLIBS) $(LDLIBS)
 
 # ---- lint -------------------------------------------------------------------
 
@@ -311,7 +325,7 @@ lint: tools ## warnings as errors, clang-tidy, cppcheck, luacheck, shellcheck, r
 	@echo 'lint: nothing to complain about'
 
 lint-gcc:
-	@$(MAKE) VARIANT=lint-gcc objects test-programs
+	@$(MAKE) VARIANT=lint-gcc objects test-programs bench-floor
 	@$(MAKE) VARIANT=lint-debug objects
 
 lint-clang:

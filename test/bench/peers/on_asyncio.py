@@ -1,5 +1,9 @@
-"""The workloads on Python's asyncio: on_asyncio.py WORKLOAD [count...]"""
+"""The workloads on Python's asyncio: on_asyncio.py WORKLOAD [count...]
+
+LOOP=uvloop takes uvloop's loop.
+"""
 import asyncio
+import os
 import sys
 import time
 
@@ -71,4 +75,8 @@ async def main():
         print(f"{(time.perf_counter() - start) * 1e9 / ops:.1f} ns/{unit}")
 
 
+if os.environ.get("LOOP") == "uvloop":
+    import uvloop
+
+    uvloop.install()
 asyncio.run(main())
