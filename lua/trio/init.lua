@@ -53,6 +53,8 @@ local LAZY <const> = {
   StrictFIFOLock = "sync", aclose_forcefully = "streams",
   as_safe_channel = "safe_channel",
   DEVNULL = "process", PIPE = "process", Process = "process", STDOUT = "process",
+  open_ssl_over_tcp_listeners = "ssl_over_tcp",
+  open_ssl_over_tcp_stream = "ssl_over_tcp", serve_ssl_over_tcp = "ssl_over_tcp",
   open_signal_receiver = "signals", run_process = "run_process",
   open_memory_channel = "channel", open_tcp_listeners = "tcp",
   open_tcp_stream = "tcp", open_unix_socket = "tcp", serve_listeners = "tcp",

@@ -3,6 +3,7 @@
 local Engine = require "anyrun.tls.engine"
 local Lock = require "anyrun.sync.lock"
 local class = require "anyrun.class"
+local contracts = require "trio.contracts"
 local errors = require "anyrun.errors"
 local forward = require "trio.sslforward"
 local guard = require "trio.guard"
@@ -28,9 +29,9 @@ local STREAM <const> = {
 --- TLS over a stream. The handshake is done when it is first needed. What an
 --- `ssl.SSLObject` can tell, the stream can: `stream:version()`,
 --- `stream:getpeercert()`, `stream.session`.
----@class trio.SSLStream
+---@class trio.SSLStream : trio.abc.Stream
 ---@field transport_stream any the wrapped stream; nil once it was unwrapped
-local SSLStream = class.new "SSLStream"
+local SSLStream = class.new("SSLStream", contracts.Stream)
 ssl.SSLStream = SSLStream
 
 forward.install(SSLStream)
@@ -275,14 +276,6 @@ function SSLStream:aclose()
   end
   close_forcefully(transport)
   rethrow(err)
-end
-
-function SSLStream:__close() self:aclose() end
-
--- A step of a `for` loop: nil where the data ends.
-function SSLStream:__call()
-  local data = self:receive_some()
-  return data ~= "" and data or nil
 end
 
 function SSLStream:__tostring()

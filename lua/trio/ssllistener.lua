@@ -2,6 +2,7 @@
 
 local SSLStream = require("trio.ssl").SSLStream
 local class = require "anyrun.class"
+local contracts = require "trio.contracts"
 local guard = require "trio.guard"
 local options = require "anyrun.options"
 local properties = require "anyrun.tls.properties"
@@ -13,9 +14,9 @@ local ssl = {}
 
 --- Wraps a listener: what it accepts are SSLStreams, their handshakes yet to be
 --- done.
----@class trio.SSLListener
+---@class trio.SSLListener : trio.abc.Listener
 ---@field transport_listener any
-local SSLListener = class.new "SSLListener"
+local SSLListener = class.new("SSLListener", contracts.Listener)
 ssl.SSLListener = SSLListener
 
 --- Wraps a listener.
@@ -50,7 +51,5 @@ function SSLListener:aclose()
   needs_trio "SSLListener.aclose"
   self.transport_listener:aclose()
 end
-
-function SSLListener:__close() self:aclose() end
 
 return ssl

@@ -375,6 +375,7 @@ bool ar_tls_shaking(const ar_tls *s) {
 }
 
 ar_tls_status ar_tls_shutdown(ar_tls *s) {
+  ar_tls_status status;
   int result;
   if (has_failed(s))
     return AR_TLS_FAILED;
@@ -386,7 +387,8 @@ ar_tls_status ar_tls_shutdown(ar_tls *s) {
     inside = NULL;
     return AR_TLS_WANT_READ;
   }
-  return leave(s, result);
+  status = leave(s, result);
+  return status == AR_TLS_END ? AR_TLS_DONE : status;
 }
 
 ar_tls_status ar_tls_update(ar_tls *s, bool both) {

@@ -21,7 +21,7 @@ local checkpoint, error, rawset = time.checkpoint, error, rawset
 local pcall, rethrow, try = errors.pcall, errors.rethrow, errors.try
 
 local DONE <const>, WANT_READ <const> = native_tls.DONE, native_tls.WANT_READ
-local END <const>, NAME <const> = native_tls.END, native_tls.NAME
+local END <const>, FAILED <const> = native_tls.END, native_tls.FAILED
 
 -- So much plaintext is encrypted before it is sent: eight records.
 local CHUNK <const> = 8 * 16384
@@ -90,13 +90,18 @@ local function fill(self)
   if not ok then rethrow(err) end
 end
 
+-- Sends an alert, to a peer that may have stopped to listen.
+local function tell(self)
+  scope.move_on_after(ALERT_SECONDS, function() answer(self) end)
+end
+
 -- Raises what the session failed with, once the peer was told, if it can be.
 local function fail(self, doing)
   local err = tls_errors.of(self.object, doing)
   self._broken = err
   if not errors.isinstance(err, tls_errors.SSLEOFError)
     and not self._torn and not self._sending:locked() then
-    scope.move_on_after(ALERT_SECONDS, function() answer(self) end)
+    tell(self)
   end
   error(err, 0)
 end
@@ -108,7 +113,7 @@ local function choose(self)
   local ok, err = try(sni.ask, self.object)
   if ok then return end
   self._native:handshake() -- refuses
-  answer(self)
+  tell(self)
   rethrow(err)
 end
 
@@ -116,6 +121,7 @@ local function shake(self)
   local handle = self._native
   while true do
     local status = handle:handshake()
+    if status == FAILED then fail(self, "TLS handshake") end
     if status == DONE and self.object.server_side
       and handle:version() == "TLSv1.3" then
       -- Nothing but tickets, which a client need not read: not to be waited
@@ -130,10 +136,8 @@ local function shake(self)
       return checkpoint()
     elseif status == WANT_READ then
       fill(self)
-    elseif status == NAME then
-      choose(self)
     else
-      fail(self, "TLS handshake")
+      choose(self)
     end
   end
 end
@@ -154,10 +158,9 @@ function Engine:handshake()
   rethrow(err)
 end
 
---- Whether there is a session that can be used or closed.
+--- Whether there is a session that can be closed.
 ---@return boolean
 ---Checkpoint: never.
----@usage if engine:usable() then engine:shutdown(true) end
 function Engine:usable()
   return self._shaken and not self._broken and not self._torn or false
 end
@@ -204,8 +207,8 @@ function Engine:receive(max)
   if self._kept or handle:buffered() then checkpoint() end
   while true do
     local status = read(self, max)
+    if status == FAILED then fail(self, "receiving") end
     if status == END then return nil end
-    if status ~= DONE and status ~= WANT_READ then fail(self, "receiving") end
     local due = handle:output_size() > self._held
     -- what the protocol itself has to say; then again, if there was no data
     if due then answer(self) end
@@ -236,7 +239,7 @@ local function put_some(self, data, from)
   if self._torn then error(cut_off(self._torn), 0) end
   if self._native:shaking() then gather(self) end
   local status, after = self._native:write(data, from, CHUNK)
-  put_output(self)
+  if status ~= FAILED then put_output(self) end
   return status, after
 end
 
@@ -257,11 +260,8 @@ function Engine:send(data)
     lock:release()
     if not ok then rethrow(status) end
     from = after
-    if status == WANT_READ then
-      fill(self)
-    elseif status ~= DONE then
-      fail(self, "sending")
-    end
+    if status == FAILED then fail(self, "sending") end
+    if status == WANT_READ then fill(self) end
   until from > size
 end
 
@@ -278,12 +278,11 @@ function Engine:shutdown(wait)
   if self._torn then error(cut_off(self._torn), 0) end
   while true do
     local status = handle:shutdown()
+    if status == FAILED then fail(self, "closing") end
     local said = handle:output_size() > 0
     if said then flush(self) end
-    if status == DONE or not wait and status == WANT_READ then
+    if status == DONE or not wait then
       return said or checkpoint()
-    elseif status ~= WANT_READ then
-      fail(self, "closing")
     elseif not said then
       fill(self)
     end

@@ -296,3 +296,35 @@ t.test("a for loop, a scope's end, wrong arguments", function()
   t.no(ok)
   t.match(tostring(err), "unknown option 'hostname'")
 end)
+
+t.test("an SSLStream keeps what trio's streams promise", {slow = true}, function()
+  local context, server_context = peers.client_context(), peers.server_context()
+  local function maker()
+    local near, far = trio.testing.memory_stream_pair()
+    local client = trio.SSLStream(near, context, {server_hostname = "localhost"})
+    local server = trio.SSLStream(far, server_context, {server_side = true})
+    together(function() client:do_handshake() end, function() server:do_handshake() end)
+    return client, server
+  end
+  trio.testing.check_two_way_stream(maker)
+  t.isa(maker(), trio.abc.Stream)
+end)
+
+t.test("TLS over TCP: serving and connecting", function()
+  trio.open_nursery(function(nursery)
+    local listeners = nursery:start(trio.serve_ssl_over_tcp, function(stream)
+      for chunk in stream do stream:send_all(chunk:upper()) end
+    end, 0, peers.server_context(), {host = "127.0.0.1"})
+    t.isa(listeners[1], trio.SSLListener)
+    local port = listeners[1].transport_listener.socket:getsockname()[2]
+    local stream <close> = trio.open_ssl_over_tcp_stream("127.0.0.1", port,
+      {ssl_context = peers.client_context()})
+    stream:send_all "hello"
+    t.eq(stream:receive_some(), "HELLO")
+    local stranger = trio.open_ssl_over_tcp_stream("127.0.0.1", port)
+    local err = t.raises(trio.BrokenResourceError, stranger.do_handshake, stranger)
+    t.isa(err.cause, ssl.SSLCertVerificationError)
+    stranger:aclose()
+    nursery.cancel_scope:cancel()
+  end)
+end)
