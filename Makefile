@@ -262,7 +262,7 @@ torture: tools ## n-th allocation fails, n-th checkpoint is cancelled
 	@$(MAKE) $(PARALLEL) VARIANT=debug program
 	@TEST_TIMEOUT=900 $(RUN_TESTS) debug fault
 
-.PHONY: fuzz fuzz-program cover bench
+.PHONY: fuzz fuzz-program cover bench soak
 FUZZER = $(BUILD)/fuzz/fuzz_$(TARGET)
 fuzz: tools ## libFuzzer: TARGET=sched TIME=60 (seconds)
 	$(call need,clang,clang)
@@ -285,6 +285,11 @@ cover: tools ## lines and branches that the tests reach, room by room
 	@find $(BUILD)/cover -name '*.gcda' -delete 2>/dev/null || true
 	@$(RUN_TESTS) cover c lua bats; status=$$?; \
 	  scripts/coverage $(BUILD)/cover && exit $$status
+
+soak: release ## an echo server under load for TIME seconds, on both backends
+	@for backend in asyncio trio; do for face in anyio native; do \
+	  ANYRUN=$(BUILD)/release/anyrun scripts/soak $(TIME) $$backend $$face || exit 1; \
+	done; done
 
 bench: release ## figures and ratios from alternating runs (BASE=rev: against it)
 	@$(MAKE) bench-floor

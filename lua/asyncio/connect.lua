@@ -10,7 +10,8 @@ local readiness = require "asyncio.readiness"
 local socket = require "asyncio.socket"
 local transports = require "asyncio.transport"
 
-local concat, error, ipairs, tostring = table.concat, error, ipairs, tostring
+local concat, error, ipairs = table.concat, error, ipairs
+local pairs, require, tostring = pairs, require, tostring
 
 local connect = {}
 
@@ -118,18 +119,25 @@ end
 ---@param loop asyncio.Loop
 ---@param sock asyncio.Socket
 ---@param factory fun(): table
+---@param tls? table with TLS between the two: options of asyncio.tls_transport
 ---@return asyncio.Transport
 ---@return table protocol
 ---Checkpoint: always.
 ---@usage return connect.transport(self, sock, factory)
-function connect.transport(loop, sock, factory)
+function connect.transport(loop, sock, factory, tls)
   local ok, protocol = errors.try(factory)
   if not ok then
     sock:_close()
     errors.rethrow(protocol)
   end
   local waiter = futures.new(loop)
-  local transport = transports.new(loop, sock, protocol, nil, waiter)
+  local transport
+  if tls then
+    tls.waiter = waiter
+    transport = require("asyncio.tls_transport").over(loop, sock, protocol, tls)
+  else
+    transport = transports.new(loop, sock, protocol, nil, waiter)
+  end
   local done, err = errors.try(waiter.await, waiter)
   if not done then
     transport:close()
@@ -138,7 +146,41 @@ function connect.transport(loop, sock, factory)
   return transport, protocol
 end
 
-local CONNECTION <const> = {
+-- A context, or true for the usual one. TLS is not loaded for nothing.
+local function is_tls(value)
+  if value == true then return nil end
+  return require("anyrun.tls.properties").is_context(value)
+end
+
+local TLS <const> = {
+  ssl = is_tls, server_hostname = "string?", ssl_handshake_timeout = "number?",
+  ssl_shutdown_timeout = "number?",
+}
+
+-- What the options say about TLS; nil: there is none.
+local function tls_of(fname, opts, host)
+  if not opts.ssl then
+    if opts.server_hostname then
+      error(errors.ValueError(fname .. ": server_hostname is only meaningful "
+        .. "with ssl"), 4)
+    end
+    return nil
+  end
+  local tls = { server_hostname = opts.server_hostname or host }
+  for name in pairs(TLS) do tls[name] = tls[name] or opts[name] end
+  if tls.server_hostname == nil then
+    error(errors.ValueError(fname .. ": You must set server_hostname when using "
+      .. "ssl without a host"), 4)
+  end
+  return tls
+end
+
+local function with_tls(known)
+  for name, wanted in pairs(TLS) do known[name] = wanted end
+  return known
+end
+
+local CONNECTION <const> = with_tls {
   family = "string|integer?", proto = "string|integer?",
   flags = "string|integer|table?", sock = "userdata?", local_addr = "table?",
   happy_eyeballs_delay = "number?", all_errors = "boolean?",
@@ -160,13 +202,15 @@ end
 ---@param host? string
 ---@param port? integer|string
 ---@param opts? table `sock` (one that is connected, in place of host and port),
---- `family`, `proto`, `flags`, `local_addr` (`{host, port}`),
+--- `family`, `proto`, `flags`, `local_addr` (`{host, port}`), `ssl` (a context, or
+--- true), `server_hostname` (the host), `ssl_handshake_timeout` (60),
 --- `happy_eyeballs_delay` (seconds; absent: the next is tried when the one
---- before has failed), `all_errors` (raise a group of all of them)
+--- before has failed), `all_errors` (raise a group of all of them),
+--- `ssl_shutdown_timeout` (30)
 ---@return asyncio.Transport transport
 ---@return table protocol
 ---Checkpoint: always.
----Raises: OSError, the one, or one that lists them; gaierror.
+---Raises: OSError, the one, or one that lists them; gaierror; SSLError.
 ---@usage local transport, echo = loop:create_connection(Echo, "localhost", 7)
 function Loop:create_connection(protocol_factory, host, port, opts)
   options.arg("create_connection", 1, protocol_factory, "callable")
@@ -174,15 +218,19 @@ function Loop:create_connection(protocol_factory, host, port, opts)
   options.arg("create_connection", 3, port, "integer|string?")
   opts = options.check("create_connection", opts, CONNECTION, 4)
   check_either("create_connection", host, port, opts.sock)
+  local tls = tls_of("create_connection", opts, host)
   local sock = opts.sock or connected(host, port, opts)
   if sock:_family() ~= "AF_UNIX" then sock:_set("no_delay", 1) end
-  return connect.transport(self, sock, protocol_factory)
+  return connect.transport(self, sock, protocol_factory, tls)
 end
+
+local UNIX_CONNECTION <const> = with_tls { sock = "userdata?" }
 
 --- Connects to a UNIX socket.
 ---@param protocol_factory fun(): table
 ---@param path? string a name in Linux's abstract space begins with a zero byte
----@param opts? table `sock` (one that is connected, in place of the path)
+---@param opts? table `sock` (one that is connected, in place of the path), `ssl`,
+--- `server_hostname`, `ssl_handshake_timeout`, `ssl_shutdown_timeout`
 ---@return asyncio.Transport transport
 ---@return table protocol
 ---Checkpoint: always.
@@ -191,11 +239,12 @@ end
 function Loop:create_unix_connection(protocol_factory, path, opts)
   options.arg("create_unix_connection", 1, protocol_factory, "callable")
   options.arg("create_unix_connection", 2, path, "string?")
-  opts = options.check("create_unix_connection", opts, { sock = "userdata?" }, 3)
+  opts = options.check("create_unix_connection", opts, UNIX_CONNECTION, 3)
   check_either("create_unix_connection", path, nil, opts.sock)
+  local tls = tls_of("create_unix_connection", opts)
   local sock = opts.sock
     or connect.one { "AF_UNIX", STREAM, 0, "", { path } }
-  return connect.transport(self, sock, protocol_factory)
+  return connect.transport(self, sock, protocol_factory, tls)
 end
 
 return connect

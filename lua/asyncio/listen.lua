@@ -8,13 +8,27 @@ local options = require "anyrun.options"
 local Server = require "asyncio.server"
 local socket = require "asyncio.socket"
 
-local error, ipairs, os, type = error, ipairs, os, type
+local error, ipairs, os = error, ipairs, os
+local require, type = require, type
 
 local listen = {}
 
 local BACKLOG <const> = 100
 
+local function is_context(value)
+  return require("anyrun.tls.properties").is_context(value)
+end
+
+-- What the options say about TLS; nil: there is none.
+local function tls_of(opts)
+  return opts.ssl and { ssl = opts.ssl, server_side = true,
+    ssl_handshake_timeout = opts.ssl_handshake_timeout,
+    ssl_shutdown_timeout = opts.ssl_shutdown_timeout } or nil
+end
+
 local SERVER <const> = {
+  ssl = is_context, ssl_handshake_timeout = "number?",
+  ssl_shutdown_timeout = "number?",
   family = "string|integer?", flags = "string|integer|table?",
   sock = "userdata?", backlog = "integer?", reuse_address = "boolean?",
   reuse_port = "boolean?", start_serving = "boolean?",
@@ -85,7 +99,8 @@ end
 ---@param port? integer|string
 ---@param opts? table `sock` (one that is bound, in place of host and port),
 --- `family`, `flags`, `backlog` (100), `reuse_address` (true), `reuse_port`,
---- `start_serving` (true)
+--- `start_serving` (true), `ssl` (a context), `ssl_handshake_timeout` (60),
+--- `ssl_shutdown_timeout` (30)
 ---@return asyncio.Server
 ---Checkpoint: always.
 ---Raises: OSError; gaierror.
@@ -105,10 +120,12 @@ function Loop:create_server(protocol_factory, host, port, opts)
   local sockets = opts.sock and { opts.sock }
     or bind_all(addresses(host, port, opts), opts)
   return started(Server._new(self, sockets, protocol_factory,
-    opts.backlog or BACKLOG), opts)
+    opts.backlog or BACKLOG, tls_of(opts)), opts)
 end
 
 local UNIX_SERVER <const> = {
+  ssl = is_context, ssl_handshake_timeout = "number?",
+  ssl_shutdown_timeout = "number?",
   sock = "userdata?", backlog = "integer?", start_serving = "boolean?",
   cleanup_socket = "boolean?",
 }
@@ -135,7 +152,7 @@ end
 ---@param protocol_factory fun(): table
 ---@param path? string a name in Linux's abstract space begins with a zero byte
 ---@param opts? table `sock` (one that is bound, in place of the path), `backlog`
---- (100), `cleanup_socket` (true), `start_serving` (true)
+--- (100), `cleanup_socket` (true), `start_serving` (true), and those for TLS
 ---@return asyncio.Server
 ---Checkpoint: always.
 ---Raises: OSError.
@@ -151,7 +168,7 @@ function Loop:create_unix_server(protocol_factory, path, opts)
   local sock = opts.sock or bound_path(path)
   local cleanup = path and opts.cleanup_socket ~= false and remover(path) or nil
   return started(Server._new(self, { sock }, protocol_factory,
-    opts.backlog or BACKLOG, cleanup), opts)
+    opts.backlog or BACKLOG, tls_of(opts), cleanup), opts)
 end
 
 return listen

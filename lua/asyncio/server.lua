@@ -23,14 +23,15 @@ Server._serving, Server._closed = false, false
 ---@param sockets asyncio.Socket[]
 ---@param factory fun(): table
 ---@param backlog integer
+---@param tls? table options of asyncio.tls_transport
 ---@param on_close? function
 ---@return asyncio.Server
 ---Checkpoint: never.
 ---@usage local server = Server._new(self, { sock }, factory, 100)
-function Server._new(loop, sockets, factory, backlog, on_close)
+function Server._new(loop, sockets, factory, backlog, tls, on_close)
   return setmetatable({
     sockets = sockets, _loop = loop, _factory = factory, _backlog = backlog,
-    _on_close = on_close, _watches = {}, _clients = {}, _waiters = {},
+    _on_close = on_close, _tls = tls, _watches = {}, _clients = {}, _waiters = {},
   }, Server)
 end
 
@@ -66,7 +67,11 @@ local function connect(self, sock)
     })
   end
   if sock:_family() ~= "AF_UNIX" then sock:_set("no_delay", 1) end
-  transports.new(self._loop, sock, protocol, self)
+  if self._tls then
+    require("asyncio.tls_transport").over(self._loop, sock, protocol, self._tls, self)
+  else
+    transports.new(self._loop, sock, protocol, self)
+  end
 end
 
 local start_on

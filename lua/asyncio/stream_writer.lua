@@ -8,7 +8,7 @@ local protocols = require "asyncio.protocols"
 local reports = require "asyncio.reports"
 local tasks = require "asyncio.tasks"
 
-local error, ipairs, setmetatable = error, ipairs, setmetatable
+local error, ipairs, pairs, setmetatable = error, ipairs, pairs, setmetatable
 local tostring, warn = tostring, warn
 
 local writers = {}
@@ -109,6 +109,23 @@ function StreamWriter:drain()
   if reader and reader._failed then errors.rethrow(reader._exception) end
   if self.transport:is_closing() then tasks.sleep(0) end
   self._protocol:_drain(self._loop)
+end
+
+--- Goes on with TLS, once what was written is sent: reader and writer stay.
+---@param sslcontext ssl.SSLContext
+---@param opts? table `server_hostname`, `ssl_handshake_timeout`,
+--- `ssl_shutdown_timeout`
+---Checkpoint: always.
+---Raises: SSLError when the handshake fails; OSError.
+---@usage writer:start_tls(context, { server_hostname = "mail.example.org" })
+function StreamWriter:start_tls(sslcontext, opts)
+  local protocol, given = self._protocol, {}
+  for key, value in pairs(opts or {}) do given[key] = value end
+  given.server_side = protocol._connected ~= nil
+  self:drain()
+  local transport = self._loop:start_tls(self.transport, protocol, sslcontext, given)
+  self.transport, protocol._transport = transport, transport
+  if self._reader then self._reader:set_transport(transport) end
 end
 
 -- The protocol ---------------------------------------------------------------------
