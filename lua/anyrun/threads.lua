@@ -105,9 +105,41 @@ local function give_back(limiter, borrower)
   limiter:release_on_behalf_of(borrower)
 end
 
+-- How many threads of the run are at work, and who waits for them to be done.
+local ACTIVE = {}
+
+local function active_of_run()
+  local variables = vars()
+  local entry = variables[ACTIVE]
+  if not entry then
+    entry = { n = 0, lot = require("_anyrun.lot").new "threads" }
+    variables[ACTIVE] = entry
+  end
+  return entry
+end
+
+local function ended(entry)
+  entry.n = entry.n - 1
+  if entry.n == 0 then entry.lot:unpark_all() end
+end
+
+--- How many threads are at work for the run.
+---@return integer
+---Checkpoint: never.
+---@usage print(threads.active_count())
+function threads.active_count() return active_of_run().n end
+
+--- Waits until none is.
+---Checkpoint: where there is one.
+---@usage threads.wait_all()
+function threads.wait_all()
+  local entry = active_of_run()
+  while entry.n > 0 do entry.lot:park() end
+end
+
 -- Trio: the token is the thread's, and given back when that is through.
 local function run_on_trio(kind, limiter, may_leave, variables, name, f, ...)
-  local borrower = {}
+  local borrower, entry = {}, active_of_run()
   limiter:acquire_on_behalf_of(borrower)
   local ok, call = errors.try(submit, kind, variables, name, f, ...)
   if not ok then
@@ -115,12 +147,17 @@ local function run_on_trio(kind, limiter, may_leave, variables, name, f, ...)
     errors.rethrow(call)
   end
   if may_leave then call:desert() end
+  entry.n = entry.n + 1
   local err
   ok, err = errors.try(wait, call, may_leave)
   if not ok then
-    call:at_end(function() give_back(limiter, borrower) end)
+    call:at_end(function()
+      ended(entry)
+      give_back(limiter, borrower)
+    end)
     errors.rethrow(err)
   end
+  ended(entry)
   give_back(limiter, borrower)
   return outcome(call, "in a worker thread", call:results())
 end

@@ -5,6 +5,9 @@ local METHODS <const> = {
   ["asyncio.connect"] = { "create_connection", "create_unix_connection" },
   ["asyncio.datagram"] = { "create_datagram_endpoint" },
   ["asyncio.listen"] = { "create_server", "create_unix_server" },
+  ["asyncio.executor"] = {
+    "run_in_executor", "set_default_executor", "shutdown_default_executor",
+  },
   ["asyncio.names"] = { "getaddrinfo", "getnameinfo" },
   ["asyncio.readiness"] = {
     "add_reader", "add_writer", "remove_reader", "remove_writer",

@@ -33,6 +33,8 @@ local EXPORTS <const> = {
     "open_connection", "open_unix_connection", "start_server",
     "start_unix_server",
   },
+  ["asyncio.executor"] = { "to_thread" },
+  ["asyncio.threadsafe"] = { "run_coroutine_threadsafe" },
   ["asyncio.eager"] = { "create_eager_task_factory", "eager_task_factory" },
   ["anyrun.errors"] = {
     "BrokenBarrierError", "CancelledError", "IncompleteReadError",

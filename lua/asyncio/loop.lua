@@ -34,6 +34,9 @@ Loop._idle, Loop._closing, Loop._abandoned = false, false, false
 
 loops.Loop = Loop
 
+-- Other threads get what they may use of it.
+function Loop:__copies() return require("asyncio.threadsafe").remote(self) end
+
 --- Makes a loop that does not run yet.
 ---@param cls table Loop or a class that extends it
 ---@return asyncio.Loop

@@ -5,6 +5,7 @@ local class = require "asyncio.task"
 local errors = require "anyrun.errors"
 local futures = require "asyncio.futures"
 local options = require "anyrun.options"
+local run_lib = require "_anyrun.run"
 local spec = require "anyrun.spec"
 local task_lib = require "_anyrun.task"
 local time_lib = require "_anyrun.time"
@@ -161,8 +162,9 @@ end
 ---@usage for _, task in ipairs(asyncio.all_tasks()) do print(task) end
 function tasks.all_tasks()
   local loop, list = base.loop "all_tasks", {}
+  local hidden = run_lib.vars().executor_keeper
   for _, native in ipairs(task_lib.living()) do
-    if native ~= loop._driver then list[#list + 1] = class.face_of(native) end
+    if native ~= loop._driver and native ~= hidden then list[#list + 1] = class.face_of(native) end
   end
   return list
 end

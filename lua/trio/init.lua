@@ -40,7 +40,8 @@ local trio = {
 }
 
 local SUBMODULES <const> = {
-  abc = true, lowlevel = true, socket = true, testing = true,
+  abc = true, from_thread = true, lowlevel = true, socket = true, testing =
+  true, to_thread = true,
 }
 
 -- names that are loaded when they are first looked at, and the module of each

@@ -34,6 +34,7 @@ local lowlevel = {
   remove_parking_lot_breaker = parking_lot.remove_parking_lot_breaker,
   reschedule = waiting.reschedule,
   spawn_system_task = waiting.spawn_system_task,
+  start_thread_soon = require("trio.threads").start_thread_soon,
   wait_readable = readiness.wait_readable,
   wait_task_rescheduled = waiting.wait_task_rescheduled,
   wait_writable = readiness.wait_writable,

@@ -29,6 +29,25 @@ function testing.wait_all_tasks_blocked(cushion)
   run_lib.wait_idle(cushion or 0)
 end
 
+--- How many worker threads are at work for this run.
+---@return integer
+---Checkpoint: never.
+---@usage assert(trio.testing.active_thread_count() == 0)
+function testing.active_thread_count()
+  guard.needs_trio "testing.active_thread_count"
+  return require("anyrun.threads").active_count()
+end
+
+--- Waits until no worker thread is at work for this run, abandoned ones
+--- included.
+---Checkpoint: where there is one.
+---Raises: Cancelled.
+---@usage trio.testing.wait_all_threads_completed()
+function testing.wait_all_threads_completed()
+  guard.needs_trio "testing.wait_all_threads_completed"
+  require("anyrun.threads").wait_all()
+end
+
 local function points()
   guard.needs_trio "testing.assert_checkpoints"
   return task_lib.points(task_lib.current())

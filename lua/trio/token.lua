@@ -4,10 +4,13 @@
 -- starts and leaves the rest to the next pass, so that tasks get their turn.
 
 local class = require "anyrun.class"
+local context = require "anyrun.context"
 local errors = require "anyrun.errors"
 local guard = require "trio.guard"
 local run_lib = require "_anyrun.run"
 local spec = require "anyrun.spec"
+local task_lib = require "_anyrun.task"
+local thread = require "_anyrun.thread"
 
 local error, rawequal, rawget = error, rawequal, rawget
 local table_pack, table_unpack = table.pack, table.unpack
@@ -17,6 +20,12 @@ local token = {}
 
 ---@class trio.lowlevel.TrioToken
 local TrioToken = class.new("TrioToken")
+
+--- What other threads have of it.
+local RemoteToken = class.new("TrioToken")
+RemoteToken.__copies = "value"
+
+token.TrioToken, token.RemoteToken = TrioToken, RemoteToken
 
 local KEY = {} -- the key of the run's token among its variables
 local KNOWN = { idempotent = true }
@@ -103,6 +112,53 @@ function TrioToken:run_sync_soon(f, ...)
   end
   schedule(self)
 end
+
+-- Made when it first goes to another thread. From then on the run is never
+-- taken for stuck: somebody may come.
+function TrioToken:_remote()
+  if not self._twin then
+    if is_finished(self) then
+      error(errors.RunFinishedError "run() has exited", 0)
+    end
+    self._twin = RemoteToken()
+    self._twin._door = require("anyrun.door").current()
+    self._twin._door:expect(1)
+    require("anyrun.door").handlers.trio_soon = token.on_arrival
+  end
+  return self._twin
+end
+
+TrioToken.__copies = TrioToken._remote
+
+-- In the run: what another thread brought takes its place in the queues.
+function token.on_arrival(ask, once, variables, f, ...)
+  ask:reply(true)
+  local ctx = context.of(variables)
+  local self = token.current_trio_token()
+  self:run_sync_soon(once and { f, idempotent = true }
+    or function(...) return ctx:run(f, ...) end, ...)
+end
+
+--- As TrioToken's, from another thread.
+---@param f function|table
+---@param ... any
+---Checkpoint: never.
+---Raises: RunFinishedError when the run is over.
+---@usage token:run_sync_soon(print, "soon")
+function RemoteToken:run_sync_soon(f, ...)
+  local fn, _, _, rest = spec.parse("run_sync_soon", 1, f, KNOWN)
+  local call = thread.ask(self._door, "trio_soon",
+    rest and rest.idempotent or false, task_lib.context(), fn, ...)
+  if call:state() == "refused" then
+    error(errors.RunFinishedError "run() has exited", 0)
+  end
+end
+
+function RemoteToken:__eq(other)
+  return class.is(other, RemoteToken) and self._door == other._door
+end
+
+function RemoteToken:__tostring() return "<TrioToken of another thread>" end
 
 function TrioToken:__tostring() return ("<TrioToken at %p>"):format(self) end
 

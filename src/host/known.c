@@ -185,7 +185,11 @@ static ar_manner judge(ar_writer *w, int idx) {
   if (has_raw(L, idx, "__kind"))
     return AR_BY_VALUE; /* errors */
   lua_pushliteral(L, "__copies");
-  if (lua_rawget(L, idx) == LUA_TSTRING) {
+  if (lua_rawget(L, idx) == LUA_TFUNCTION) {
+    lua_settop(L, top);
+    return AR_BY_SUBSTITUTE;
+  }
+  if (lua_type(L, -1) == LUA_TSTRING) {
     if (strcmp(lua_tostring(L, -1), "identity") == 0)
       verdict = AR_BY_IDENTITY;
     lua_settop(L, top);

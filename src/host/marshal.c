@@ -55,11 +55,14 @@ static void put_by_reference(ar_writer *w, int idx) {
 
 /* ---- what goes by name -------------------------------------------------- */
 
+static void begin_known(ar_writer *w) {
+  if (w->known_begun)
+    return;
+  ar_known_begin(w->L, w->c);
+  w->known_begun = true;
+}
+
 static bool put_module(ar_writer *w, int idx) {
-  if (!w->known_begun) {
-    ar_known_begin(w->L, w->c);
-    w->known_begun = true;
-  }
   if (!ar_known_push_module(w->L, w->c, idx))
     return false;
   ar_put_byte(w, TAG_MODULE);
@@ -246,11 +249,32 @@ static void put_userdata(ar_writer *w, int idx) {
   put_attached(w, TAG_SHARED, b->shared);
 }
 
+static void put_top(ar_writer *w);
+
+/* The table at idx, if its class says that something else goes in its place:
+ * the same each time, for one object. */
+static bool put_substitute(ar_writer *w, int idx) {
+  lua_State *L = w->L;
+  if (lua_type(L, idx) != LUA_TTABLE ||
+      ar_writer_manner(w, idx) != AR_BY_SUBSTITUTE)
+    return false;
+  luaL_checkstack(L, 16, NULL);
+  (void)luaL_getmetafield(L, idx, "__copies");
+  lua_pushvalue(L, idx);
+  lua_call(L, 1, 1);
+  put_top(w);
+  lua_pop(L, 1);
+  return true;
+}
+
 /* A table, function, userdata or coroutine. */
 static void put_object(ar_writer *w, int idx, bool is_metatable) {
   lua_State *L = w->L;
-  uint32_t number =
-      ar_ptrmap_put(&w->c->seen, lua_topointer(L, idx), w->n_objects);
+  uint32_t number;
+  begin_known(w);
+  if (put_substitute(w, idx))
+    return;
+  number = ar_ptrmap_put(&w->c->seen, lua_topointer(L, idx), w->n_objects);
   if (number == AR_PTRMAP_NONE)
     ar_no_memory(w);
   if (number != w->n_objects) {

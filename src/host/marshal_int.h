@@ -58,7 +58,8 @@ enum {
 typedef enum {
   AR_BY_VALUE,
   AR_BY_IDENTITY,
-  AR_BY_REFERENCE
+  AR_BY_REFERENCE,
+  AR_BY_SUBSTITUTE /* __copies is a function: what it returns goes instead */
 } ar_manner;
 
 typedef struct {

@@ -1,0 +1,138 @@
+--- A loop as other threads have it: what they may do with it.
+
+local calls = require "anyrun.portalcalls"
+local class = require "anyrun.class"
+local context = require "anyrun.context"
+local context_vars = require("_anyrun.task").context
+local door = require "anyrun.door"
+local errors = require "anyrun.errors"
+local Future = require "anyrun.threadfuture"
+local loops = require "asyncio.loop"
+local options = require "anyrun.options"
+local spec = require "anyrun.spec"
+local task_lib = require "_anyrun.task"
+local thread = require "_anyrun.thread"
+
+local error = error
+
+---@class asyncio.threadsafe
+local threadsafe = {}
+
+---@class asyncio.RemoteLoop
+local RemoteLoop = class.new("Loop")
+RemoteLoop.__copies = "value"
+
+threadsafe.RemoteLoop = RemoteLoop
+
+--- What stands for a loop in other threads. From then on its run is never taken
+--- for stuck: somebody may come.
+---@param loop asyncio.Loop
+---@return asyncio.RemoteLoop
+---Checkpoint: never.
+---Raises: RuntimeError when the loop does not run in this thread.
+---@usage return threadsafe.remote(loop)
+function threadsafe.remote(loop)
+  if not loop:is_running() then
+    error(errors.RuntimeError(
+      "only a loop that runs can be given to another thread"), 0)
+  end
+  local here = door.current()
+  local remote = loop._remote
+  if not remote or remote._door ~= here then
+    remote = RemoteLoop()
+    remote._door = here
+    here:expect(1)
+    loop._remote = remote
+  end
+  return remote
+end
+
+-- In the loop: outside any task, in the order of arrival, unless it was
+-- cancelled meanwhile. An error is a callback's.
+function door.handlers.call_soon(ask, _, variables, f, ...)
+  if ask:cancelled() then return ask:withdraw() end
+  ask:reply(true)
+  context.of(variables):run(f, ...)
+end
+
+function door.handlers.task(ask, name, variables, f, ...)
+  local opts = door.spawn_options(variables)
+  opts.name = name or require("asyncio.tasks").next_name()
+  task_lib.spawn(opts, calls.perform, ask, nil, f, ...)
+end
+
+---@class asyncio.RemoteHandle
+local Handle = class.new("Handle")
+
+--- Makes sure that the callback is not called, if it has not been.
+---Checkpoint: never.
+---@usage handle:cancel()
+function Handle:cancel() self._call:withdraw() end
+
+--- Whether it was cancelled in time.
+---@return boolean
+---Checkpoint: never.
+---@usage if handle:cancelled() then return end
+function Handle:cancelled() return self._call:state() == "withdrawn" end
+
+local function ask(self, kind, info, variables, f, ...)
+  local call = thread.ask(self._door, kind, info, variables, f, ...)
+  if call:state() == "refused" then
+    error(errors.RuntimeError "Event loop is closed", 3)
+  end
+  return call
+end
+
+--- Has the loop call a function soon, from another thread.
+---@param f function|table the function, or `{f, context = context}`: copied
+---@param ... any its arguments
+---@return asyncio.RemoteHandle
+---Checkpoint: never.
+---Raises: RuntimeError when the loop is closed.
+---@usage loop:call_soon_threadsafe(future.set_result, future, 1)
+function RemoteLoop:call_soon_threadsafe(f, ...)
+  local fn, _, ctx = spec.parse("call_soon_threadsafe", 1, f)
+  local handle = Handle()
+  handle._call = ask(self, "call_soon", nil, ctx and ctx.vars or context_vars(),
+    fn, ...)
+  return handle
+end
+
+local function refuse()
+  error(errors.RuntimeError("Non-thread-safe operation invoked on an event loop "
+    .. "other than the current one"), 3)
+end
+
+--- These are for the loop's own thread.
+---Checkpoint: never.
+---Raises: RuntimeError.
+---@usage loop:call_soon(print)
+function RemoteLoop:call_soon() refuse() end -- luacheck: ignore
+RemoteLoop.call_later, RemoteLoop.call_at = RemoteLoop.call_soon, RemoteLoop.call_soon
+RemoteLoop.create_task = RemoteLoop.call_soon
+
+function RemoteLoop:__eq(other)
+  return class.is(other, RemoteLoop) and self._door == other._door
+end
+
+function RemoteLoop:__tostring() return "<Loop of another thread>" end
+
+--- Starts a task on a loop from another thread.
+---@param f function|table the function, or `{f, name = name}`: copied
+---@param loop asyncio.Loop
+---@param ... any its arguments
+---@return anyio.from_thread.Future whose `cancel` cancels the task
+---Checkpoint: never.
+---Raises: RuntimeError when the loop is closed.
+---@usage asyncio.run_coroutine_threadsafe(fetch, loop, url):result(5)
+function threadsafe.run_coroutine_threadsafe(f, loop, ...)
+  local fn, name, ctx = spec.parse("run_coroutine_threadsafe", 1, f)
+  if class.is(loop, loops.Loop) then loop = threadsafe.remote(loop) end
+  options.arg("run_coroutine_threadsafe", 2, loop, function(value)
+    if not class.is(value, RemoteLoop) then return "event loop expected" end
+  end)
+  return Future.of(ask(loop, "task", name, ctx and ctx.vars or context_vars(),
+    fn, ...), loop._door)
+end
+
+return threadsafe
