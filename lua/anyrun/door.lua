@@ -69,12 +69,22 @@ end
 
 local function receive(ask) dispatch(ask, ask:request()) end
 
--- A request arrived. What cannot even be read, or begun, is answered with why.
-local function on_arrival(ask)
+-- What cannot even be read, or begun, is answered with why; an error of what
+-- was called at once is a callback's.
+local function take(ask)
   local ok, err = try(receive, ask)
   if ok then return end
   -- the bare pcall: an ask that is answered already says so by an error
-  if not pcall(reply, ask, false, err) then errors.rethrow(err) end
+  if not pcall(reply, ask, false, err) then
+    native_run.call_soon(errors.rethrow, nil, err)
+  end
+end
+
+-- Requests arrived. Those that come meanwhile have to wait for the next pass.
+local function on_arrival()
+  local here = door.current()
+  for _ = 1, here:waiting() do take(here:take()) end
+  if here:waiting() > 0 then native_run.call_soon(on_arrival) end
 end
 
 --- The door of the run that is going on.

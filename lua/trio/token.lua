@@ -130,7 +130,14 @@ end
 
 TrioToken.__copies = TrioToken._remote
 
--- In the run: what another thread brought takes its place in the queues.
+--- In the run: what another thread brought takes its place in the queues.
+---@param ask userdata
+---@param once boolean
+---@param variables? table
+---@param f function
+---@param ... any
+---Checkpoint: never.
+---@usage door.handlers.trio_soon = token.on_arrival
 function token.on_arrival(ask, once, variables, f, ...)
   ask:reply(true)
   local ctx = context.of(variables)

@@ -39,7 +39,7 @@ static void on_news(ar_call *call) {
     call->waiter = NULL;
     ar_loop_expect(c->task.sched->loop, -1);
     ar_task_wake(&c->task, 0);
-  } else {
+  } else if (ar_call_state_is_final(ar_call_state_of(call))) {
     ar_call_end_hook(call);
   }
 }
@@ -61,6 +61,8 @@ static ar_abort leave(ar_task *t) {
   ar_call *call = (ar_call *)(uintptr_t)t->kit->wait.object;
   call->waiter = NULL;
   ar_loop_expect(t->sched->loop, -1);
+  call->left = true; /* it may still wake somebody */
+  t->sched->n_outside++;
   ar_call_desert(call);
   return AR_ABORTED;
 }
@@ -94,7 +96,7 @@ static int push_protected(lua_State *L) {
 
 /* [-0, +1] The userdata of an ask that was taken from its list, with whose
  * count it goes; without memory it is refused. */
-static void push_taken(lua_State *L, ar_call *ask) {
+void ar_ask_push_taken(lua_State *L, ar_call *ask) {
   int status;
   lua_pushcfunction(L, push_protected);
   lua_pushlightuserdata(L, ask);
@@ -111,7 +113,7 @@ static void push_taken(lua_State *L, ar_call *ask) {
 static bool wait_once(lua_State *L, ar_call *call) {
   ar_call *ask = ar_call_take_ask(call);
   if (ask != NULL) {
-    push_taken(L, ask);
+    ar_ask_push_taken(L, ask);
     return true;
   }
   if (!ar_call_state_is_final(ar_call_state_of(call)))

@@ -20,6 +20,10 @@ ar_call *ar_call_push_new(lua_State *L);
  * One that is collected unanswered refuses the call. */
 void ar_ask_push(lua_State *L, ar_call *call);
 
+/* [-0, +1] The same, with the caller's count, which is given up in any case: an
+ * error refuses the call. */
+void ar_ask_push_taken(lua_State *L, ar_call *call);
+
 /* The call, the door at idx; raises. */
 ar_call *ar_check_call(lua_State *L, int idx);
 ar_door *ar_check_door(lua_State *L, int idx);

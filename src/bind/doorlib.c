@@ -38,33 +38,44 @@ static void push_vars(lua_State *L, ar_lrun *run) {
 
 /* ---- what arrives ------------------------------------------------------- */
 
-/* stack: run, call. The handler is called soon with the call. */
-static int receive(lua_State *L) {
+/* stack: run. The handler is called soon. */
+static int schedule_handler(lua_State *L) {
   ar_lrun *run = lua_touserdata(L, 1);
-  ar_call *call = lua_touserdata(L, 2);
   push_vars(L, run);
-  lua_rawgetp(L, -1, key_handler);
-  lua_replace(L, 3);
-  ar_ask_push(L, call);
-  (void)ar_item_soon(L, run, 3, 0, 1);
+  lua_rawgetp(L, 2, key_handler);
+  (void)ar_item_soon(L, run, 3, 0, 0);
   return 0;
 }
 
-static void arrive(ar_door *door, ar_call *call) {
+static bool announce(ar_door *door) {
   ar_lrun *run = door->run;
   lua_State *L = ar_host_stack(run->host);
-  if (lua_checkstack(L, 8)) {
-    lua_pushcfunction(L, receive);
-    lua_pushlightuserdata(L, run);
-    lua_pushlightuserdata(L, call);
-    if (lua_pcall(L, 2, 0, 0) == LUA_OK) {
-      ar_call_drop(call);
-      return;
-    }
-    lua_pop(L, 1);
-  }
-  (void)ar_call_finish(call, AR_CALL_ANSWERED, NULL); /* no memory */
-  ar_call_drop(call);
+  if (!lua_checkstack(L, 8))
+    return false;
+  lua_pushcfunction(L, schedule_handler);
+  lua_pushlightuserdata(L, run);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+    return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+/* door:take() -> an Ask, in the order of arrival */
+static int door_take(lua_State *L) {
+  ar_call *call = ar_door_take_call(ar_check_door(L, 1));
+  if (call == NULL)
+    return 0;
+  ar_ask_push_taken(L, call);
+  return 1;
+}
+
+/* door:waiting() -> how many have arrived; with none, the next is announced */
+static int door_waiting(lua_State *L) {
+  ar_door *door = ar_check_door(L, 1);
+  size_t n = ar_list_length(&door->arrived);
+  door->announced = n > 0;
+  lua_pushinteger(L, (lua_Integer)n);
+  return 1;
 }
 
 /* stack: run, call. What is to be done at its end is done soon. */
@@ -83,8 +94,11 @@ static int schedule_hook(lua_State *L) {
 void ar_call_end_hook(ar_call *call) {
   ar_lrun *run = call->door != NULL ? call->door->run : NULL;
   lua_State *L;
-  if (run == NULL || !ar_call_state_is_final(ar_call_state_of(call)))
+  if (run == NULL)
     return;
+  if (call->left)
+    run->run.sched.n_outside--;
+  call->left = false;
   L = ar_host_stack(run->host);
   if (!lua_checkstack(L, 8))
     return;
@@ -161,7 +175,7 @@ static ar_door *new_keeper(lua_State *L, ar_lrun *run) {
   lua_pushvalue(L, -1);
   lua_rawsetp(L, -3, key_keeper);
   door->run = run;
-  door->arrive = arrive;
+  door->announce = announce;
   ar_list_push(&run->loose, &k->loose.link);
   return door;
 }
@@ -236,6 +250,8 @@ static int door_eq(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"backend", door_backend},
+                                   {"take", door_take},
+                                   {"waiting", door_waiting},
                                    {"is_here", door_is_here},
                                    {"expect", door_expect},
                                    {"__eq", door_eq},

@@ -21,6 +21,7 @@ ar_door *ar_door_new(ar_mailbox *mailbox, const char *backend) {
   ar_shared_init(&door->shared, &ar_door_class);
   door->mailbox = ar_mailbox_ref(mailbox);
   door->backend = backend;
+  ar_list_init(&door->arrived);
   return door;
 }
 
@@ -36,11 +37,14 @@ static void refuse(ar_call *call) {
   ar_call_drop(call);
 }
 
+/* In the order in which they came, which a ready queue need not keep. */
 static void deliver(ar_message *knock) {
   ar_call *call = ar_container_of(knock, ar_call, knock);
   ar_door *door = arrived(call);
-  if (door->run != NULL)
-    door->arrive(door, call); /* call may be gone */
+  if (door->run != NULL && !door->announced)
+    door->announced = door->announce(door);
+  if (door->run != NULL && door->announced)
+    ar_list_push(&door->arrived, &call->in_asks);
   else
     refuse(call);
   ar_door_drop(door);
@@ -62,6 +66,14 @@ void ar_door_knock(ar_door *door, ar_call *call) {
   ar_mailbox_post(door->mailbox, &call->knock);
 }
 
+ar_call *ar_door_take_call(ar_door *door) {
+  ar_link *link = ar_list_pop(&door->arrived);
+  return link != NULL ? ar_container_of(link, ar_call, in_asks) : NULL;
+}
+
 void ar_door_close(ar_door *door) {
+  ar_call *call;
   door->run = NULL;
+  while ((call = ar_door_take_call(door)) != NULL)
+    refuse(call);
 }
