@@ -165,24 +165,11 @@ static int own_now(lua_State *L) {
 
 /* ---- which run is it ---------------------------------------------------- */
 
-static bool in_finalizer(lua_State *L) {
-  lua_Debug ar;
-  if (lua_isyieldable(L))
-    return false;
-  for (int level = 0; lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "n", &ar);
-    if (ar.namewhat[0] == 'm' && ar.name != NULL && ar.name[2] == 'g' &&
-        ar.name[3] == 'c')
-      return true;
-  }
-  return false;
-}
-
 /* As sniffio sees it: asyncio's callbacks have none. */
 static int run_backend(lua_State *L) {
   ar_host *host = ar_host_of(L);
   ar_lrun *run = host->run;
-  if (in_finalizer(L))
+  if (ar_coro_in_finalizer(L))
     return 0;
   if (run == NULL) {
     if (!host->in_script || host->hop == NULL)

@@ -93,6 +93,9 @@ void ar_coro_unanchor(lua_State *L, ar_coro *c);
  * Begins the script's implicit run where none has begun. */
 ar_coro *ar_coro_check(lua_State *L);
 
+/* Is this inside a finalizer (`__gc`), which runs in no task's name? */
+bool ar_coro_in_finalizer(lua_State *L);
+
 /* May the running task, if there is one, be suspended here? */
 bool ar_coro_is_suspendable(lua_State *L);
 

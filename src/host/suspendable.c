@@ -71,6 +71,11 @@ void ar_coro_transparent(lua_State *L, lua_CFunction f) {
   lua_pop(L, 1);
 }
 
+static bool is_finalizer(const lua_Debug *ar) {
+  return ar->namewhat[0] == 'm' && ar->name != NULL &&
+         (strcmp(ar->name, "__gc") == 0 || strcmp(ar->name, "gc") == 0);
+}
+
 /* Raise the error that names the C function in the way in coroutine `in`. */
 AR_NORETURN static void refuse(lua_State *L, lua_State *in) {
   lua_Debug ar;
@@ -80,8 +85,7 @@ AR_NORETURN static void refuse(lua_State *L, lua_State *in) {
     (void)lua_checkstack(in, LUA_MINSTACK);
   for (; lua_getstack(in, level, &ar); level++) {
     lua_getinfo(in, "Sn", &ar);
-    if (ar.namewhat[0] == 'm' && ar.name != NULL &&
-        (strcmp(ar.name, "__gc") == 0 || strcmp(ar.name, "gc") == 0))
+    if (is_finalizer(&ar))
       ar_raise(L, "RuntimeError",
                "cannot await inside '__gc' (a finalizer cannot be suspended)");
     if (*ar.what != 'C' || is_transparent(in, &ar))
@@ -97,12 +101,30 @@ AR_NORETURN static void refuse(lua_State *L, lua_State *in) {
            "cannot await inside a C function that cannot be suspended");
 }
 
+bool ar_coro_in_finalizer(lua_State *L) {
+  lua_Debug ar;
+  if (lua_isyieldable(L))
+    return false;
+  for (int level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "n", &ar);
+    if (is_finalizer(&ar))
+      return true;
+  }
+  return false;
+}
+
+/* A finalizer runs whenever Lua likes: it must not begin the script's run. */
+static bool may_begin_script(lua_State *L, const ar_host *host) {
+  return host->run == NULL && host->in_script && host->hop != NULL &&
+         !ar_coro_in_finalizer(L);
+}
+
 ar_coro *ar_coro_current(lua_State *L) {
   ar_host *host = ar_host_of(L);
   ar_task *t = ar_host_running(host);
   if (AR_LIKELY(t != NULL))
     return ar_coro_of(t);
-  if (host->run == NULL && host->in_script) {
+  if (may_begin_script(L, host)) {
     ar_lrun_begin_script(L);
     return host->script;
   }
