@@ -54,6 +54,9 @@ OPT_asan    = -O1 -g
 OPT_ubsan   = -O1 -g
 OPT_tsan    = -O1 -g
 OPT_cover   = -O0 -g
+OPT_hardgc  = -O1 -g
+OPT_hardyield = -O1 -g
+OPT_hardorder = -O1 -g
 OPT_fuzz    = -O1 -g
 OPT_lint-gcc   = -O2 -Werror
 OPT_lint-clang = -O1 -Werror
@@ -70,6 +73,9 @@ CPPFLAGS_asan  = -DAR_DEBUG
 CPPFLAGS_ubsan = -DAR_DEBUG
 CPPFLAGS_tsan  = -DAR_DEBUG
 CPPFLAGS_cover = -DAR_DEBUG -DAR_COVER
+CPPFLAGS_hardgc = -DAR_DEBUG -DAR_HARDGC
+CPPFLAGS_hardyield = -DAR_DEBUG -DAR_HARDYIELD
+CPPFLAGS_hardorder = -DAR_DEBUG -DAR_HARDORDER
 CPPFLAGS_fuzz  = -DAR_DEBUG
 CPPFLAGS_lint-debug = -DAR_DEBUG
 
@@ -212,12 +218,13 @@ check-fast: tools ## without slow tests, one seed
 	@$(MAKE) $(PARALLEL) VARIANT=debug test-programs program
 	@FAST=1 SEEDS='$(or $(SEEDS),1)' $(RUN_TESTS) debug c lua bats
 
-check-all: ## check, the sanitizers, valgrind, torture, every fuzzer for 10 s
+check-all: ## check, sanitizers, hard switches, valgrind, torture, fuzzers for 10 s
 	@$(MAKE) check
 	@$(MAKE) asan
 	@$(MAKE) ubsan
 	@$(MAKE) tsan
 	@$(MAKE) torture
+	@$(MAKE) hard
 	@for file in $(FUZZ_SRC:test/fuzz/fuzz_%.c=%); do \
 	  $(MAKE) fuzz TARGET=$$file TIME=10 || exit 1; done
 	@$(MAKE) valgrind
@@ -237,7 +244,7 @@ check-bats: tools ## the program from outside
 test-programs: $(C_TEST_BIN)
 	@:
 
-.PHONY: asan ubsan tsan valgrind torture
+.PHONY: asan ubsan tsan valgrind torture hard
 asan: tools ## all tests with the address sanitizer
 	@$(MAKE) $(PARALLEL) VARIANT=asan test-programs program
 	@TEST_TIMEOUT=300 $(RUN_TESTS) asan c lua bats
@@ -261,6 +268,15 @@ valgrind: tools ## C and Lua tests without slow ones, with leak check
 torture: tools ## n-th allocation fails, n-th checkpoint is cancelled
 	@$(MAKE) $(PARALLEL) VARIANT=debug program
 	@TEST_TIMEOUT=900 $(RUN_TESTS) debug fault
+
+# AR_HARDGC: a full collection around each resume. AR_HARDYIELD: each checkpoint
+# takes a turn more. AR_HARDORDER: batches shuffled wherever the backend promises
+# no order.
+hard: tools ## Lua tests without slow ones, under each of the hard switches
+	@for hard in hardgc hardyield hardorder; do \
+	  $(MAKE) $(PARALLEL) VARIANT=$$hard program && \
+	  FAST=1 SEEDS='$(or $(SEEDS),1)' TEST_TIMEOUT=600 $(RUN_TESTS) $$hard lua || exit 1; \
+	done
 
 .PHONY: fuzz fuzz-program cover bench soak
 FUZZER = $(BUILD)/fuzz/fuzz_$(TARGET)

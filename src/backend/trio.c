@@ -15,7 +15,8 @@ static int by_creation(const void *a, const void *b) {
   return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* A seed was given: the same seed, the same order. Sorting first makes the
+/* A seed was given: the same seed, the same order. AR_HARDORDER shuffles
+ * without one, too, rather than toss a coin. Sorting first makes the
  * order independent of how the tasks became ready. Without the memory for it
  * the batch stays as it is. */
 static void shuffle(ar_sched *s, ar_list *batch) {
@@ -28,7 +29,8 @@ static void shuffle(ar_sched *s, ar_list *batch) {
     jobs[i++] = ar_container_of(link, ar_job, ready);
   qsort(jobs, n, sizeof *jobs, by_creation);
   for (i = n; i > 1; i--) {
-    size_t j = (size_t)ar_rand_below(s->seeded, i);
+    size_t j =
+        (size_t)ar_rand_below(s->seeded != NULL ? s->seeded : &s->rand, i);
     ar_job *job = jobs[j];
     jobs[j] = jobs[i - 1];
     jobs[i - 1] = job;
@@ -41,7 +43,12 @@ static void shuffle(ar_sched *s, ar_list *batch) {
 static void order(ar_sched *s, ar_list *batch) {
   if (ar_list_first(batch) == ar_list_last(batch))
     return;
-  if (s->seeded != NULL)
+#ifdef AR_HARDORDER
+  bool hard = true;
+#else
+  bool hard = false;
+#endif
+  if (hard || s->seeded != NULL)
     shuffle(s, batch);
   else if ((ar_rand_next(&s->rand) >> 63) != 0)
     ar_list_reverse(batch);

@@ -130,6 +130,17 @@ static int test_pause(lua_State *L) {
   return 0;
 }
 
+/* Which of the hard switches this build has; NULL: none. */
+#if defined(AR_HARDGC)
+static const char *const hard_switch = "gc";
+#elif defined(AR_HARDYIELD)
+static const char *const hard_switch = "yield";
+#elif defined(AR_HARDORDER)
+static const char *const hard_switch = "order";
+#else
+static const char *const hard_switch = NULL;
+#endif
+
 static const luaL_Reg functions[] = {{"counts", test_counts},
                                      {"fail_at", test_fail_at},
                                      {"memory", test_memory},
@@ -140,6 +151,8 @@ static const luaL_Reg functions[] = {{"counts", test_counts},
 
 int luaopen_anyrun_test(lua_State *L) {
   luaL_newlib(L, functions);
+  lua_pushstring(L, hard_switch);
+  lua_setfield(L, -2, "hard");
   return 1;
 }
 

@@ -120,11 +120,22 @@ static void after_step(lua_State *L, ar_coro *c, int status, int nres) {
   lua_pop(L, 1);
 }
 
+/* AR_HARDGC: whatever is not anchored is gone. */
+static inline void collect_hard(lua_State *L) {
+#ifdef AR_HARDGC
+  (void)lua_gc(L, LUA_GCCOLLECT);
+#else
+  (void)L;
+#endif
+}
+
 int ar_coro_run(ar_host *host, lua_State *co, lua_State *L, int n, int *nres) {
   ar_hop hop = {co, host->hop};
   int status;
   ar_hop_enter(host, &hop);
+  collect_hard(L);
   status = lua_resume(co, L, n, nres);
+  collect_hard(L);
   ar_hop_leave(host, &hop);
   return status;
 }
@@ -155,6 +166,13 @@ void ar_coro_ended(ar_coro *c, int status, int nres) {
 
 static void coro_step(ar_job *job) {
   ar_coro *c = ar_container_of(job, ar_coro, task.job);
+#ifdef AR_HARDYIELD
+  if (c->task.slow) {
+    c->task.slow = false;
+    ar_sched_queue(c->task.sched, job);
+    return;
+  }
+#endif
   bool first = c->task.state == AR_TASK_NEW;
   ar_cause cause = ar_task_begin(&c->task);
   lua_State *L;

@@ -30,6 +30,9 @@ void ar_task_init(ar_task *t, ar_sched *sched, void (*step)(ar_job *)) {
   t->must_cancel = false;
   t->interrupted = false;
   t->doomed = false;
+#ifdef AR_HARDYIELD
+  t->slow = false;
+#endif
   t->cancelling = 0;
   t->abort = NULL;
   t->scope = NULL;
@@ -103,6 +106,9 @@ void ar_task_yield(ar_task *t) {
   AR_ASSERT(t->state == AR_TASK_RUNNING);
   t->woken = 0;
   t->cause = AR_CAUSE_NONE;
+#ifdef AR_HARDYIELD
+  t->slow = true;
+#endif
   make_ready(t);
 }
 

@@ -95,15 +95,18 @@ struct ar_task {
   struct ar_sched *sched; /* borrowed (outlives the task) */
   ar_kit *kit;            /* borrowed until the end; NULL: it is NEW or DONE */
   ar_task_state state : 8;
-  ar_cause cause : 8;     /* of the wait's end, if woken is AR_ECANCELED */
-  unsigned char asked;    /* causes whose abort was asked in this wait */
-  unsigned char deaf;     /* causes this wait does not hear: set before it */
-  bool system : 1;        /* nobody's child; ends with the run (trio) */
-  bool patient : 1;       /* waits on purpose: no deadlock while it does */
-  bool must_cancel : 1;   /* native request not yet delivered */
-  bool interrupted : 1;   /* control-C not yet delivered */
-  bool doomed : 1;        /* its own scope, which it has not yet, is to be
+  ar_cause cause : 8;   /* of the wait's end, if woken is AR_ECANCELED */
+  unsigned char asked;  /* causes whose abort was asked in this wait */
+  unsigned char deaf;   /* causes this wait does not hear: set before it */
+  bool system : 1;      /* nobody's child; ends with the run (trio) */
+  bool patient : 1;     /* waits on purpose: no deadlock while it does */
+  bool must_cancel : 1; /* native request not yet delivered */
+  bool interrupted : 1; /* control-C not yet delivered */
+  bool doomed : 1;      /* its own scope, which it has not yet, is to be
                             * cancelled */
+#ifdef AR_HARDYIELD
+  bool slow : 1; /* it yielded: its next turn goes to the others, too */
+#endif
   ar_err woken;           /* how the last wait ended: 0 or an error */
   unsigned cancelling;    /* native requests, less those taken back */
   ar_abort_fn *abort;     /* of the current wait; NULL: cannot be undone */

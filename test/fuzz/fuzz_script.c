@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MAX_INPUT 2048
+#define INPUT_MAX_SIZE 2048
 #define MEMORY ((ptrdiff_t)64 << 20)
 #define INSTRUCTIONS 2000000
 #define STEP 1000
@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static unsigned runs;
   bool shares = size > 0 && data[0] % 2 == 1;
   lua_State *L;
-  if (size > MAX_INPUT)
+  if (size > INPUT_MAX_SIZE)
     return -1;
   if (shares && shared != NULL)
     L = shared;

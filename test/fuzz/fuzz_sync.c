@@ -7,14 +7,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MAX_INPUT 4096
+#define INPUT_MAX_SIZE 4096
 #define RUNS_PER_STATE 10000 /* what a state gathers is part of the test */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static ar_warnings warnings;
   static lua_State *L;
   static unsigned runs;
-  if (size > MAX_INPUT)
+  if (size > INPUT_MAX_SIZE)
     return -1;
   if (L != NULL && ++runs % RUNS_PER_STATE == 0) {
     world_close(L);

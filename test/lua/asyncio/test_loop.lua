@@ -48,7 +48,8 @@ t.test("[AS-LOOP-01] a callback runs in a copy of the caller's context, or in th
   t.eq(handle:get_context():get(var), "caller's")
 end)
 
-t.test("[AS-LOOP-02 UV-10] callbacks queued meanwhile run in the next turn", function()
+t.test("[AS-LOOP-02 UV-10] callbacks queued meanwhile run in the next turn", {counts_turns = true},
+  function()
   local loop, log = asyncio.get_running_loop(), t.log()
   loop:call_soon(function()
     log(1)

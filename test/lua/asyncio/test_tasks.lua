@@ -151,7 +151,7 @@ t.test("[AS-TASK-09] set_result and set_exception are not for tasks", function()
   t.raises(anyio.TypeError, asyncio.Task, function() end)
 end)
 
-t.test("[AS-TASK-09 AS-FUT-03 AS-FUT-04] done callbacks of a task", function()
+t.test("[AS-TASK-09 AS-FUT-03 AS-FUT-04] done callbacks of a task", {counts_turns = true}, function()
   local log = t.log()
   local task = asyncio.create_task(function() return 1 end)
   local function callback(which) log(which == task, asyncio.current_task()) end

@@ -215,9 +215,11 @@ end
 
 for i, program in ipairs(programs) do
   t.test("[AS-LOOP-02 AS-CAN-01 AS-CAN-05 D-25] program " .. i
-    .. " of the traces runs as in CPython", function() check(program) end)
+    .. " of the traces runs as in CPython", {counts_turns = true},
+    function() check(program) end)
 end
 
-t.test("[UV-03 UV-10] the programs of the traces run so on uvloop's loop too", {plain = true}, function()
+t.test("[UV-03 UV-10] the programs of the traces run so on uvloop's loop too",
+  {plain = true, counts_turns = true}, function()
   for _, program in ipairs(programs) do require("uvloop").run(check, nil, program) end
 end)
