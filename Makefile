@@ -417,15 +417,19 @@ lint-rules: lint-gcc
 .PHONY: install uninstall dist clean
 BIN = $(DESTDIR)$(PREFIX)/bin
 MAN = $(DESTDIR)$(PREFIX)/share/man
+COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 install: release ## into $(DESTDIR)$(PREFIX), by default /usr/local
 	install -d $(BIN)
 	install -m 755 $(BUILD)/release/anyrun $(BIN)/anyrun
+	install -d $(COMPLETIONS)
+	ANYRUN=$(BUILD)/release/anyrun scripts/mkcompletion >$(BUILD)/release/anyrun.bash
+	install -m 644 $(BUILD)/release/anyrun.bash $(COMPLETIONS)/anyrun
 	@set -e; for page in $(MAN_PAGES); do \
 	  install -d $(MAN)/man$${page##*.}; \
 	  install -m 644 $$page $(MAN)/man$${page##*.}/; done
 
 uninstall: ## take away what install put there
-	rm -f $(BIN)/anyrun
+	rm -f $(BIN)/anyrun $(COMPLETIONS)/anyrun
 	@for page in $(MAN_PAGES); do \
 	  rm -f $(MAN)/man$${page##*.}/$${page##*/}; done
 

@@ -106,11 +106,11 @@ static void print_man(FILE *out) {
 static void print_words(FILE *out) {
   for (size_t i = 0; i < AR_OPTION_COUNT; i++) {
     const ar_option_row *row = &ar_option_rows[i];
+    const char *end = row->takes == AR_OPTION_TAKES_VALUE ? "=" : "";
     if (row->letter != '\0')
-      (void)fprintf(out, "-%c\n", row->letter);
+      (void)fprintf(out, "-%c%s\n", row->letter, end);
     if (row->word != NULL)
-      (void)fprintf(out, "--%s%s\n", row->word,
-                    row->takes == AR_OPTION_TAKES_VALUE ? "=" : "");
+      (void)fprintf(out, "--%s%s\n", row->word, end);
   }
   for (size_t i = 0; ar_backend_name(i) != NULL; i++)
     (void)fprintf(out, "--%s=%s\n", ar_option_rows[AR_OPTION_BACKEND].word,

@@ -30,20 +30,27 @@ pages() {
   done
 }
 
-@test "install puts the program and its pages below DESTDIR/usr/local" {
+# files PREFIX: what install puts there.
+files() {
+  {
+    echo "./$1/bin/anyrun"
+    echo "./$1/share/bash-completion/completions/anyrun"
+    pages "$1"
+  } | LC_ALL=C sort
+}
+
+@test "install puts program, pages and completion below DESTDIR/usr/local" {
   prepare
   run house install DESTDIR="$PWD/dest"
   [ "$status" -eq 0 ]
-  same "files" "$( (echo ./usr/local/bin/anyrun && pages usr/local) |
-    LC_ALL=C sort)" "$(there dest)"
+  same "files" "$(files usr/local)" "$(there dest)"
 }
 
 @test "PREFIX says where below DESTDIR" {
   prepare
   run house install DESTDIR="$PWD/dest" PREFIX=/opt/anyrun
   [ "$status" -eq 0 ]
-  same "files" "$( (echo ./opt/anyrun/bin/anyrun && pages opt/anyrun) |
-    LC_ALL=C sort)" "$(there dest)"
+  same "files" "$(files opt/anyrun)" "$(there dest)"
 }
 
 @test "PREFIX without DESTDIR is the place itself" {

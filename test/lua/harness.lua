@@ -113,8 +113,8 @@ end
 
 --- Define a test. opts: backend (only there), plain (the body is called
 -- outside a run of the harness), mock_clock, options (of `anyio.run`), skip
--- (why), slow, counts_turns (of a backend that promises them), unseeded (trio
--- runs get no seed), exempt (why its counts may
+-- (why), slow, counts_turns (of a backend that promises them), tosses_coin (looks
+-- at trio's two orders), unseeded (trio runs get no seed), exempt (why its counts may
 -- change).
 function t.test(title, opts, fn)
   if not fn then opts, fn = {}, opts end
@@ -187,6 +187,9 @@ local function why_skipped(test)
   if test.opts.slow and os.getenv "FAST" then return "slow" end
   if test.opts.counts_turns and has_faults and faults.hard == "yield" then
     return "counts turns, and each is longer in this build"
+  end
+  if test.opts.tosses_coin and has_faults and faults.hard == "order" then
+    return "this build tosses no coin, it shuffles"
   end
 end
 

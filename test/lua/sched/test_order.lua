@@ -39,7 +39,7 @@ t.test("[RUN-25 T25] tasks begin in the order in which they were spawned",
   end)
 
 t.test("[RUN-25 T25] tasks spawned together begin forwards or backwards, by coin",
-  {plain = true, backend = "trio", unseeded = true}, function()
+  {plain = true, backend = "trio", unseeded = true, tosses_coin = true}, function()
     local kinds, counts = count(t.repeat_runs(60, start_order))
     t.eq(kinds, 2)
     t.ok(counts["1234"] and counts["4321"], t.show(counts))
