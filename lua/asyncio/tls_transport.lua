@@ -14,8 +14,8 @@ local tls_context = require "anyrun.tls.context"
 local tls_errors = require "anyrun.tls.errors"
 local transports = require "asyncio.transport"
 
-local concat, error, ipairs = table.concat, error, ipairs
-local setmetatable, type = setmetatable, type
+local concat, error, ipairs, setmetatable, type = table.concat, error, ipairs,
+  setmetatable, type
 
 local tls = {}
 
@@ -27,20 +27,15 @@ local HANDSHAKE_SECONDS <const>, SHUTDOWN_SECONDS <const> = 60, 30
 -- What it can do is said at asyncio.Transport. `_state`: shaking, open, closing,
 -- lost.
 local Transport = class.new "TLSTransport"
+Transport._rest = ""
 local Lower = class.new("TLSProtocol", protocols.Protocol)
 
 -- The session ----------------------------------------------------------------
 
 local function session(opts)
-  local context = opts.ssl
-  if context == true then
-    context = tls_context.create_default_context(
-      opts.server_side and "CLIENT_AUTH" or "SERVER_AUTH")
-  end
-  local host = opts.server_hostname
-  if host == "" then host = nil end
-  return SSLObject(context, opts.server_side or false, host,
-    host and require("anyrun.dns").to_ascii(host))
+  local context, host = opts.ssl, opts.server_hostname
+  if context == true then context = tls_context.create_default_context() end
+  return SSLObject(context, opts.server_side or false, host ~= "" and host or nil)
 end
 
 -- What the session has to say goes below.
@@ -51,7 +46,6 @@ end
 
 local function stop_timer(self)
   if self._timer then self._timer:cancel() end
-  self._timer = nil
 end
 
 local function settle(self, err)
@@ -62,9 +56,15 @@ local function settle(self, err)
 end
 
 -- Nothing more can be done with the session; the peer is told why, if it can be.
+-- That a server's handshake failed is reported in debug mode, a bug always.
 local function fail(self, err)
   flush(self)
   self._error = err
+  local told = self._loop._debug or not errors.isinstance(err, errors.OSError)
+  if told and self._state == "shaking" and not self._waiter then
+    reports.call(self._loop, { message = "SSL handshake failed", exception = err,
+      transport = self, protocol = self._protocol })
+  end
   settle(self, err)
   self._raw:close()
 end
@@ -74,8 +74,8 @@ local read_all
 local function shaken(self)
   self._state = "open"
   stop_timer(self)
-  local tell = self._tells_of_itself and "connection_made"
-  if tell and self._protocol[tell] then self._protocol[tell](self._protocol, self) end
+  local f = self._tells_of_itself and self._protocol.connection_made
+  if f then f(self._protocol, self) end
   settle(self)
   read_all(self)
 end
@@ -96,9 +96,22 @@ end
 local function on_end(self)
   if self._state == "closing" or self._ended then return self._raw:close() end
   self._ended = true
-  local f = self._protocol.eof_received
-  if f then f(self._protocol) end -- a session has no half that stays open
+  -- a session has no half that stays open
+  if self._protocol.eof_received then self._protocol:eof_received() end
   self:close()
+end
+
+-- Encrypts and sends. In TLS 1.2 another handshake may have to come first: then
+-- the rest is kept.
+local function write_rest(self)
+  local data, from, status = self._rest, 1, DONE
+  while from <= #data and self._state == "open" and status == DONE do
+    status, from = self._native:write(data, from, CHUNK)
+    flush(self)
+  end
+  self._rest = data:sub(from)
+  if status == DONE or status == WANT_READ then return end
+  fail(self, tls_errors.of(self._object, "sending"))
 end
 
 function read_all(self)
@@ -110,7 +123,8 @@ function read_all(self)
       flush(self)
       return on_end(self)
     elseif status == WANT_READ then
-      return flush(self)
+      flush(self)
+      return self._rest ~= "" and write_rest(self)
     else
       return fail(self, tls_errors.of(self._object, "receiving"))
     end
@@ -128,17 +142,19 @@ function Lower:connection_made(raw)
   shake(upper)
 end
 
-function Lower:data_received(data)
-  local upper = self._upper
-  upper._native:feed(data)
+local function go_on(upper)
   if upper._state == "shaking" then shake(upper) else read_all(upper) end
+end
+
+function Lower:data_received(data)
+  self._upper._native:feed(data)
+  go_on(self._upper)
 end
 
 -- The bytes have ended; whether the session had, it knows itself.
 function Lower:eof_received()
-  local upper = self._upper
-  upper._native:feed_end()
-  if upper._state == "shaking" then shake(upper) else read_all(upper) end
+  self._upper._native:feed_end()
+  go_on(self._upper)
 end
 
 function Lower:connection_lost(err)
@@ -153,14 +169,12 @@ function Lower:connection_lost(err)
   if told and f then f(upper._protocol, err) end
 end
 
-local function pass_on(name)
+for _, name in ipairs { "pause_writing", "resume_writing" } do
   Lower[name] = function(self)
     local protocol = self._upper._protocol
     if protocol[name] then protocol[name](protocol) end
   end
 end
-pass_on "pause_writing"
-pass_on "resume_writing"
 
 --- A transport that does a handshake once its protocol below is connected.
 ---@param loop asyncio.Loop
@@ -210,12 +224,10 @@ function Transport:__tostring() return ("<TLSTransport %s>"):format(self._state)
 
 function Transport:get_extra_info(name, default)
   local object = self._object
-  local value
-  if name == "ssl_object" then
-    value = object
-  elseif name == "sslcontext" then
-    value = object.context
-  elseif name == "peercert" then
+  local value = name == "ssl_object" and object
+    or name == "sslcontext" and object.context or nil
+  if value then return value end
+  if name == "peercert" then
     value = object:getpeercert()
   elseif name == "cipher" then
     value = object:cipher()
@@ -231,17 +243,11 @@ function Transport:write(data)
     error(errors.TypeError(("data argument of 'write' must be a string, not %s")
       :format(type(data))), 2)
   end
-  local from = 1
-  while from <= #data and self._state == "open" do
-    local status, after = self._native:write(data, from, CHUNK)
-    flush(self)
-    from = after
-    if status ~= DONE then return fail(self, tls_errors.of(self._object, "sending")) end
-  end
+  self._rest = self._rest .. data
+  write_rest(self)
 end
 
 function Transport:writelines(list) self:write(concat(list)) end
-
 function Transport:can_write_eof() return false end -- luacheck: ignore 212
 
 function Transport:write_eof() -- luacheck: ignore 212
@@ -250,10 +256,8 @@ end
 
 -- Says that the session ends, and gives the peer some time to say so, too.
 function Transport:close()
-  if self._state ~= "open" then
-    if self._state == "shaking" and self._raw then self._raw:abort() end
-    return
-  end
+  if self._state == "shaking" and self._raw then self._raw:abort() end
+  if self._state ~= "open" then return end
   self._state = "closing"
   local status = self._native:shutdown()
   flush(self)
@@ -265,9 +269,7 @@ function Transport:close()
 end
 
 function Transport:abort() self._raw:abort() end
-
 function Transport:is_closing() return self._state ~= "open" and self._state ~= "shaking" end
-
 function Transport:is_reading() return not self._paused and not self:is_closing() end
 
 function Transport:pause_reading()
@@ -288,12 +290,10 @@ function Transport:resume_reading()
 end
 
 function Transport:set_protocol(protocol) self._protocol = protocol end
-
 function Transport:get_protocol() return self._protocol end
 
-for _, name in ipairs {
-  "get_write_buffer_size", "get_write_buffer_limits", "set_write_buffer_limits",
-} do
+for _, name in ipairs { "get_write_buffer_size", "get_write_buffer_limits",
+  "set_write_buffer_limits" } do
   Transport[name] = function(self, ...) return self._raw[name](self._raw, ...) end
 end
 

@@ -66,13 +66,10 @@ function SSLStream:_init(transport_stream, ssl_context, opts)
   options.arg("SSLStream", 1, transport_stream, "table|userdata", 4)
   options.arg("SSLStream", 2, ssl_context, properties.is_context, 4)
   opts = options.check("SSLStream", opts, STREAM, 3, 4)
-  local host = opts.server_hostname
-  local ascii = host and host:find "[\x80-\xff]"
-    and require("_anyrun.dns").to_ascii(host) or host
   self.transport_stream = transport_stream
   self._https = opts.https_compatible or false
   self._object = object_lib.SSLObject(ssl_context, opts.server_side or false,
-    host, ascii)
+    opts.server_hostname)
   self._engine = Engine(self._object, transport_stream, get, put)
   self._once = Lock { fast_acquire = true }
 end

@@ -96,9 +96,7 @@ function TLSStream.wrap(transport_stream, opts)
   if server == nil then server = host == nil end
   local context = opts.ssl_context
     or tls_context.create_default_context(server and "CLIENT_AUTH" or "SERVER_AUTH")
-  local ascii = host and host:find "[\x80-\xff]"
-    and require("_anyrun.dns").to_ascii(host) or host
-  local object = SSLObject(context, server, host, ascii)
+  local object = SSLObject(context, server, host)
   local self = TLSStream()
   self.transport_stream = transport_stream
   self.standard_compatible = opts.standard_compatible ~= false

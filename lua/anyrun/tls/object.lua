@@ -55,16 +55,18 @@ end
 ---@param context ssl.SSLContext
 ---@param server_side boolean
 ---@param host? string whom a client wants
----@param ascii? string the same in letters that can be sent
 ---Checkpoint: never.
 ---Raises: ValueError when the context is not for this side, or there is no
 ---  name to check; SSLError.
 ---@usage local object = SSLObject(context, false, "example.org")
-function SSLObject:_init(context, server_side, host, ascii)
+function SSLObject:_init(context, server_side, host)
   check_side(context, server_side)
   check_host(context, server_side, host)
   -- a server checks no host name; its peers have none
-  ascii = not server_side and (ascii or host) or nil
+  local ascii = not server_side and host or nil
+  if ascii and ascii:find "[\x80-\xff]" then
+    ascii = require("anyrun.dns").to_ascii(ascii)
+  end
   local handle, why = native.session(context._native, server_side, ascii,
     ascii ~= nil and is_address(ascii), context.check_hostname)
   if not handle then

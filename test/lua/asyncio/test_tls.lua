@@ -209,3 +209,38 @@ test("a connection that is cancelled during its handshake leaves no socket", fun
     end
   end)
 end)
+
+test("a server's failed handshake is reported in debug mode", function()
+  local reported
+  loop():set_debug(true)
+  loop():set_exception_handler(function(_, context) reported = context end)
+  with_server(function(port)
+    t.raises(ssl.SSLCertVerificationError, asyncio.open_connection, HOST, port,
+      { ssl = peers.client_context(), server_hostname = "other.example" })
+    while not reported do asyncio.sleep(0) end
+  end)
+  loop():set_exception_handler(nil)
+  loop():set_debug(false)
+  t.eq(reported.message, "SSL handshake failed")
+  t.match(reported.exception.message, "the peer refused: ")
+end)
+
+test("another handshake of TLS 1.2 loses nothing of what is written meanwhile", function()
+  local context = peers.server_context()
+  context.maximum_version = ssl.TLSVersion.TLSv1_2
+  local server <close> = asyncio.start_server(function(_, writer)
+    for i = 1, 20 do
+      if i % 5 == 0 then
+        writer:get_extra_info("ssl_object")._native:update(true)
+      end
+      writer:write(BIG:sub(1, 30000))
+      writer:drain()
+    end
+    writer:close()
+  end, HOST, 0, { ssl = context })
+  local reader, writer = asyncio.open_connection(HOST,
+    server.sockets[1]:getsockname()[2], { ssl = peers.client_context() })
+  t.eq(reader:read(-1) == BIG:sub(1, 30000):rep(20), true)
+  writer:close()
+  writer:wait_closed()
+end)
