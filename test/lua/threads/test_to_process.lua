@@ -93,7 +93,14 @@ t.test("[PRC-09] processes that were idle for long are ended", function()
   local real = time.monotonic
   local ids = {}
   anyio.create_task_group(function(tg)
-    for i = 1, 2 do tg:start_soon(function() ids[i] = run_sync({pid, limiter = anyio.CapacityLimiter(1)}) end) end
+    for i = 1, 2 do
+      tg:start_soon(function()
+        ids[i] = run_sync({function()
+          for _ = 1, 5000000 do end -- until the other one has begun
+          return pid()
+        end, limiter = anyio.CapacityLimiter(1)})
+      end)
+    end
   end)
   t.ok(ids[1] ~= ids[2] and (ids[1] == first or ids[2] == first))
   function time.monotonic() return real() + 1000 end
