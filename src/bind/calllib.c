@@ -60,9 +60,7 @@ void ar_call_at_home(lua_State *L, ar_call *call, ar_lrun *run) {
 static ar_abort leave(ar_task *t) {
   ar_call *call = (ar_call *)(uintptr_t)t->kit->wait.object;
   call->waiter = NULL;
-  ar_loop_expect(t->sched->loop, -1);
-  call->left = true; /* it may still wake somebody */
-  t->sched->n_outside++;
+  call->left = true; /* the loop waits on: it may still wake somebody */
   ar_call_desert(call);
   return AR_ABORTED;
 }

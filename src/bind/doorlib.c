@@ -97,7 +97,7 @@ void ar_call_end_hook(ar_call *call) {
   if (run == NULL)
     return;
   if (call->left)
-    run->run.sched.n_outside--;
+    ar_loop_expect(run->run.loop, -1);
   call->left = false;
   L = ar_host_stack(run->host);
   if (!lua_checkstack(L, 8))
@@ -238,7 +238,7 @@ static int door_expect(lua_State *L) {
   ar_lrun *run = ar_host_of(L)->run;
   (void)ar_check_door(L, 1);
   if (run != NULL)
-    run->run.sched.n_outside += (size_t)by;
+    ar_loop_expect(run->run.loop, (int)by);
   return 0;
 }
 

@@ -314,3 +314,13 @@ t.test("many threads at once", {plain = true, slow = true}, function()
   end)
   t.eq(total, 210 * 1275)
 end)
+
+t.test("a run that is busy hears of other threads, too", function()
+  from_thread.BlockingPortal(function(portal)
+    local done = false
+    local thread = require("threading").Thread(function(p, f) p:call(f) end, portal, ref(function() done = true end))
+    thread:start()
+    while not done do anyio.lowlevel.checkpoint() end
+    thread:join()
+  end)
+end)
