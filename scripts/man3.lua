@@ -12,16 +12,21 @@ local face_name = arg[1]
 -- Where a face's functions are written, and where they can be found.
 local SOURCES <const> = {
   anyio = {
-    "lua/anyio lua/anyrun", "abc", "lowlevel", "testing", "functools",
-    "itertools",
+    "lua/anyio lua/anyrun lua/threading.lua", "abc", "lowlevel", "testing", "functools",
+    "itertools", "to_thread", "from_thread", "to_process", "to_interpreter",
   },
-  trio = { "lua/trio", "abc", "lowlevel", "testing" },
+  trio = {
+    "lua/trio", "abc", "lowlevel", "testing", "to_thread", "from_thread",
+  },
   asyncio = { "lua/asyncio" },
   ssl = { "lua/ssl.lua lua/anyrun/tls" },
 }
-local LIBRARIES <const> = { anyio = { "contextvars" } }
+local LIBRARIES <const> = { anyio = { "contextvars", "threading" } }
 -- Modules whose functions are only those of their own files.
-local APART <const> = { functools = true, itertools = true }
+local APART <const> = {
+  functools = true, itertools = true, to_thread = true, from_thread = true,
+  to_process = true, to_interpreter = true,
+}
 -- Classes that scripts do not meet.
 local PRIVATE <const> = {
   ["asyncio.GatheringFuture"] = true,

@@ -47,7 +47,13 @@ function to_thread.run_sync(f, ...)
     fn, ...)
 end
 
-to_thread.current_default_thread_limiter =
-  threads.current_default_thread_limiter
+--- The limiter of calls that name none: 40 tokens, one for each run.
+---@return anyio.CapacityLimiter
+---Checkpoint: never.
+---Raises: NoEventLoopError outside a run.
+---@usage anyio.to_thread.current_default_thread_limiter().total_tokens = 8
+function to_thread.current_default_thread_limiter()
+  return threads.current_default_thread_limiter()
+end
 
 return to_thread

@@ -64,6 +64,13 @@ async def scopes(times=100000):
     return start, times, "scope"
 
 
+async def threads(times=2000):
+    start = time.perf_counter()
+    for _ in range(times):
+        await asyncio.to_thread(time.monotonic)
+    return start, times, "call"
+
+
 async def startup():
     print("hello")
 
