@@ -257,7 +257,8 @@ tsan: tools ## C and Lua tests with the thread sanitizer
 	@$(MAKE) $(PARALLEL) VARIANT=tsan test-programs program
 	@TEST_TIMEOUT=300 $(RUN_TESTS) tsan c lua
 
-VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
+VALGRIND = valgrind -q --suppressions=$(CURDIR)/scripts/valgrind.supp \
+  --error-exitcode=99 --leak-check=full \
   --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect
 valgrind: tools ## C and Lua tests without slow ones, with leak check
 	@$(MAKE) $(PARALLEL) VARIANT=debug test-programs program
