@@ -14,6 +14,7 @@ local checkpoint = require("anyio.lowlevel").checkpoint
 
 local UNITS <const> = 2
 local LIVES <const> = 4 -- how often a task goes on after it was cancelled
+local DEPTH <const> = 20 -- of scopes in scopes: Lua has a limit, too
 
 -- The bytes --------------------------------------------------------------------
 
@@ -234,7 +235,9 @@ local OPERATIONS <const> = {
 }
 
 local function step(w, me)
-  if w.program:is_over() then return end
+  if w.program:is_over() or me.depth >= DEPTH then return end
+  me.depth = me.depth + 1
+  local _ <close> = setmetatable({}, {__close = function() me.depth = me.depth - 1 end})
   OPERATIONS[w.program:draw(#OPERATIONS) + 1](w, me)
 end
 
@@ -279,7 +282,7 @@ end
 
 local function new_worker(w, i)
   return {
-    name = "task " .. i, count = 0, seen = {}, scope = anyio.CancelScope(),
+    name = "task " .. i, count = 0, depth = 0, seen = {}, scope = anyio.CancelScope(),
     send = w.keeper.send:clone(), receive = w.keeper.receive:clone(),
   }
 end
