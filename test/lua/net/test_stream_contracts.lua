@@ -1,6 +1,7 @@
 --- Streams and listeners of sockets, held against their contracts.
 local anyio = require "anyio"
 local contracts = require "lua.streams.contracts"
+local stapled = require "anyio.streams.stapled"
 
 -- Two connected streams, by a listener that is closed again.
 local function pair_by(open, connect)
@@ -33,17 +34,20 @@ contracts.listener("a TCP listener", function()
   return listener, function() return connect_tcp(listener) end
 end)
 
+-- A listener of a path that is removed when it is closed.
 local function open_unix()
   local path = os.tmpname()
   os.remove(path)
-  return anyio.create_unix_listener(path), path
+  local listener = stapled.MultiListener{anyio.create_unix_listener(path)}
+  function listener.aclose(self)
+    stapled.MultiListener.aclose(self)
+    os.remove(path)
+  end
+  return listener, function() return anyio.connect_unix(path) end
 end
 
 contracts.byte_stream("a UNIX stream", pair_by(open_unix, function(listener)
   return anyio.connect_unix(listener:extra(anyio.abc.SocketAttribute.local_address))
 end), {both_ways = true})
 
-contracts.listener("a UNIX listener", function()
-  local listener, path = open_unix()
-  return listener, function() return anyio.connect_unix(path) end
-end)
+contracts.listener("a UNIX listener", open_unix)
