@@ -191,6 +191,16 @@ static int session_update(lua_State *L) {
   return answer(L, ar_tls_update(ar_check_tls(L), lua_toboolean(L, 2)));
 }
 
+/* [-0, +0] What was fed is kept only as long as it is not read. */
+static void let_go(lua_State *L, ar_tls *s) {
+  const char *rest;
+  if (ar_tls_unread(s, &rest) > 0 || rest == NULL)
+    return;
+  ar_tls_input(s, NULL, 0);
+  lua_pushnil(L);
+  lua_setiuservalue(L, 1, UV_INPUT);
+}
+
 /* read(max) -> status, bytes */
 static int session_read(lua_State *L) {
   ar_tls *s = ar_check_tls(L);
@@ -205,6 +215,7 @@ static int session_read(lua_State *L) {
     max = AR_TLS_SCRATCH;
   luaL_argcheck(L, max >= 1, 2, "at least 1");
   status = ar_tls_read(s, buf, (size_t)max, &n);
+  let_go(L, s);
   lua_pushinteger(L, status);
   if (status != AR_TLS_DONE)
     return 1;

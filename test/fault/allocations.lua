@@ -2,16 +2,18 @@
 --
 --   ANYRUN_BACKEND=NAME anyrun test/fault/allocations.lua [FIRST [LAST [STEP]]]
 --
+-- CHILD=name runs test/fault/name.lua in place of allocations_child.lua.
 -- A run must end with status 0, or 1 and an error; never by a signal, with a
 -- deadlock, or not at all. Prints each n that does not.
 local program = os.getenv "ANYRUN" or arg[-1]
 local backend = os.getenv "ANYRUN_BACKEND" or "asyncio"
 local here = arg[0]:match "^(.*/)" or ""
+local child = os.getenv "CHILD" or "allocations_child"
 
 local function attempt(n)
   local command = string.format(
-    "timeout 10 %s --backend=%s %sallocations_child.lua %d 2>&1; echo \"status $?\"",
-    program, backend, here, n)
+    "timeout 10 %s --backend=%s %s%s.lua %d 2>&1; echo \"status $?\"",
+    program, backend, here, child, n)
   local pipe <close> = assert(io.popen(command))
   local text = pipe:read "a"
   return tonumber(text:match "status (%d+)%s*$"), text

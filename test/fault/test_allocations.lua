@@ -1,10 +1,16 @@
 local t = require "harness"
 
-t.test("whichever allocation fails, the program ends with an error at worst", {plain = true}, function()
-  local command = "ANYRUN_BACKEND=" .. t.backend .. " " ..
-    os.getenv "ANYRUN" .. " test/fault/allocations.lua"
+local function each_fails(child)
+  local command = ("ANYRUN_BACKEND=%s CHILD=%s %s test/fault/allocations.lua"):format(
+    t.backend, child, os.getenv "ANYRUN")
   local pipe = assert(io.popen(command))
   local text = pipe:read "a"
   t.ok(pipe:close(), text)
   t.match(text, "%d+ passed, 0 failed")
-end)
+end
+
+t.test("whichever allocation fails, the program ends with an error at worst", {plain = true},
+  function() each_fails "allocations_child" end)
+
+t.test("whichever allocation fails, TLS loses no byte in silence", {plain = true},
+  function() each_fails "tls_allocations_child" end)

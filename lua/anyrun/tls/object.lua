@@ -152,7 +152,7 @@ end
 
 --- The certificate that the peer showed.
 ---@param binary_form? boolean DER, also of one that was not checked
----@return table|string? see README: `subject`, `issuer`, `subjectAltName`,
+---@return table|string? `subject`, `issuer`, `subjectAltName` (see EXAMPLES),
 ---  `notBefore`, ...; empty when it was not checked; nil when there was none
 ---Checkpoint: never.
 ---@usage print(object:getpeercert().subject.commonName)
