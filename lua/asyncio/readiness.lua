@@ -27,7 +27,8 @@ local function entry_of(self, fd, fname)
     watched = {}
     self._watched = watched
   end
-  if watched[fd] then return watched[fd] end
+  local known = watched[fd]
+  if known and known.socket:_descriptor() == fd then return known end
   local sock = native.find(fd)
   if sock and (getmetatable(sock) ~= Socket or owners[sock]) then
     error(errors.RuntimeError(("'%s': descriptor %d is used by %s"):format(fname,
@@ -40,7 +41,7 @@ local function entry_of(self, fd, fname)
 end
 
 local function arm(watch)
-  if watch.handle._cancelled then return end
+  if watch.handle._cancelled or not watch.socket:_descriptor() then return end
   watch.item = watch.socket:_watch(watch.side, watch.step)
 end
 
@@ -49,6 +50,7 @@ local function new_watch(sock, side, handle)
   -- Called each time that the descriptor is ready.
   function watch.step()
     watch.item = nil
+    if not sock:_descriptor() then return end -- closed after it became ready
     handles.run(handle)
     arm(watch)
   end

@@ -157,7 +157,7 @@ int ar_item_timer(lua_State *L, ar_lrun *run, ar_time when, int fn) {
 static void on_ready(ar_op *op) {
   item *it = op->waiter;
   it->op = NULL;
-  it->cancelled = op->result == AR_EBADF;
+  it->cancelled = op->result == AR_OP_CLOSED;
   ar_sched_queue(&it->run->run.sched, &it->job);
 }
 

@@ -433,6 +433,21 @@ test("[AS-LOOP-20] a descriptor's callback is called while it is ready", functio
   t.raises(anyio.TypeError, loop().add_reader, loop(), 0, 5)
 end)
 
+test("[AS-LOOP-20] a socket that is closed while it is watched calls nobody", function()
+  for _ = 1, 3 do -- the system gives the same number again
+    local a = asyncio.socket("AF_INET", "SOCK_DGRAM")
+    a:bind { HOST, 0 }
+    local calls = 0
+    loop():add_reader(a, function() calls = calls + 1 end)
+    loop():add_writer(a, function() calls = calls + 1 end)
+    asyncio.sleep(0)
+    a:close()
+    calls = 0
+    for _ = 1, 5 do asyncio.sleep(0) end
+    t.eq(calls, 0)
+  end
+end)
+
 test("[UV-21] a transport's descriptor is its own", function()
   pair(function(client)
     local sock = client.transport:get_extra_info "socket"
