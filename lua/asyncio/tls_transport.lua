@@ -55,9 +55,11 @@ local function settle(self, err)
   if err == nil then waiter:set_result(nil) else waiter:set_exception(err) end
 end
 
--- Nothing more can be done with the session; the peer is told why, if it can be.
--- That a server's handshake failed is reported in debug mode, a bug always.
+-- Nothing more can be done with the session; the peer is told why, if it takes
+-- that within some time. That a server's handshake failed is reported in debug
+-- mode, a bug always.
 local function fail(self, err)
+  if self._error ~= nil then return self._raw:abort() end
   flush(self)
   self._error = err
   local told = self._loop._debug or not errors.isinstance(err, errors.OSError)
@@ -67,6 +69,8 @@ local function fail(self, err)
   end
   settle(self, err)
   self._raw:close()
+  stop_timer(self)
+  self._timer = self._loop:call_later(self._patience, self._raw.abort, self._raw)
 end
 
 local read_all
@@ -125,6 +129,8 @@ function read_all(self)
     elseif status == WANT_READ then
       flush(self)
       return self._rest ~= "" and write_rest(self)
+    elseif self._state == "closing" then
+      return self._raw:close() -- gone without a word, which no longer matters
     else
       return fail(self, tls_errors.of(self._object, "receiving"))
     end

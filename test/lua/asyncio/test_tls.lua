@@ -136,6 +136,26 @@ test("the end of the session ends the reader", function()
   writer:wait_closed()
 end)
 
+test("a peer that hangs up when it was told the end is no error", function()
+  local listener <close> = anyio.create_tcp_listener { local_host = "127.0.0.1" }
+  anyio.create_task_group(function(tg)
+    tg:start_soon(function()
+      local stream = anyio.streams.tls.TLSStream.wrap(listener.listeners[1]:accept(),
+        { server_side = true, ssl_context = peers.server_context(),
+          standard_compatible = false })
+      t.eq(stream:receive(), "bye")
+      t.raises(anyio.EndOfStream, stream.receive, stream)
+      stream:aclose() -- without a word of TLS
+    end)
+    local _, writer = asyncio.open_connection("127.0.0.1",
+      listener:extra(anyio.abc.SocketAttribute.local_port),
+      { ssl = peers.client_context(), server_hostname = HOST })
+    writer:write "bye"
+    writer:close()
+    writer:wait_closed()
+  end)
+end)
+
 test("[AS-STR-11] start_tls goes on with TLS on both sides", function()
   local server <close> = asyncio.start_server(function(reader, writer)
     t.eq(reader:readline(), "STARTTLS\n")
