@@ -14,8 +14,7 @@ local tls_context = require "anyrun.tls.context"
 local tls_errors = require "anyrun.tls.errors"
 local transports = require "asyncio.transport"
 
-local concat, error, ipairs, setmetatable, type = table.concat, error, ipairs,
-  setmetatable, type
+local error, ipairs, setmetatable, type = error, ipairs, setmetatable, type
 
 local tls = {}
 
@@ -24,8 +23,7 @@ local END <const>, NAME <const> = native_tls.END, native_tls.NAME
 local CHUNK <const> = 65536
 local HANDSHAKE_SECONDS <const>, SHUTDOWN_SECONDS <const> = 60, 30
 
--- What it can do is said at asyncio.Transport. `_state`: shaking, open, closing,
--- lost.
+-- As asyncio.Transport. `_state`: shaking, open, closing, lost.
 local Transport = class.new "TLSTransport"
 Transport._rest = ""
 local Lower = class.new("TLSProtocol", protocols.Protocol)
@@ -55,9 +53,8 @@ local function settle(self, err)
   if err == nil then waiter:set_result(nil) else waiter:set_exception(err) end
 end
 
--- Nothing more can be done with the session; the peer is told why, if it takes
--- that within some time. That a server's handshake failed is reported in debug
--- mode, a bug always.
+-- Nothing more can be done; the peer is told why, if it takes that in time. That
+-- a server's handshake failed is reported in debug mode, a bug always.
 local function fail(self, err)
   if self._error ~= nil then return self._raw:abort() end
   flush(self)
@@ -73,13 +70,18 @@ local function fail(self, err)
   self._timer = self._loop:call_later(self._patience, self._raw.abort, self._raw)
 end
 
+-- Calls a method of the protocol above, if it has that.
+local function tell(self, name, ...)
+  local f = self._protocol[name]
+  if f then f(self._protocol, ...) end
+end
+
 local read_all
 
 local function shaken(self)
   self._state = "open"
   stop_timer(self)
-  local f = self._tells_of_itself and self._protocol.connection_made
-  if f then f(self._protocol, self) end
+  if self._tells_of_itself then tell(self, "connection_made", self) end
   settle(self)
   read_all(self)
 end
@@ -100,8 +102,7 @@ end
 local function on_end(self)
   if self._state == "closing" or self._ended then return self._raw:close() end
   self._ended = true
-  -- a session has no half that stays open
-  if self._protocol.eof_received then self._protocol:eof_received() end
+  tell(self, "eof_received") -- a session has no half that stays open
   self:close()
 end
 
@@ -171,23 +172,18 @@ function Lower:connection_lost(err)
   if upper._error ~= nil then err = upper._error end
   settle(upper, err or errors.OSError("the connection ended during the TLS handshake",
     { code = "ECONNRESET", errno = 104 }))
-  local f = upper._protocol.connection_lost
-  if told and f then f(upper._protocol, err) end
+  if told then tell(upper, "connection_lost", err) end
 end
 
 for _, name in ipairs { "pause_writing", "resume_writing" } do
-  Lower[name] = function(self)
-    local protocol = self._upper._protocol
-    if protocol[name] then protocol[name](protocol) end
-  end
+  Lower[name] = function(self) tell(self._upper, name) end
 end
 
 --- A transport that does a handshake once its protocol below is connected.
 ---@param loop asyncio.Loop
 ---@param protocol table the one above
 ---@param opts table `ssl` (a context, or true), `server_side`, `server_hostname`,
---- `ssl_handshake_timeout`, `ssl_shutdown_timeout`, `waiter`, `silent`: the protocol
---- is not told of the connection
+--- `ssl_handshake_timeout`, `ssl_shutdown_timeout`, `waiter`, `silent`: no connection_made
 ---@return asyncio.Transport
 ---@return table lower the protocol for the transport below
 ---Checkpoint: never.
@@ -228,18 +224,16 @@ end
 
 function Transport:__tostring() return ("<TLSTransport %s>"):format(self._state) end
 
+local FACTS <const> = {
+  cipher = SSLObject.cipher, peercert = SSLObject.getpeercert,
+  ssl_object = function(object) return object end,
+  sslcontext = function(object) return object.context end,
+}
+
 function Transport:get_extra_info(name, default)
-  local object = self._object
-  local value = name == "ssl_object" and object
-    or name == "sslcontext" and object.context or nil
-  if value then return value end
-  if name == "peercert" then
-    value = object:getpeercert()
-  elseif name == "cipher" then
-    value = object:cipher()
-  else
-    return self._raw:get_extra_info(name, default)
-  end
+  local fact = FACTS[name]
+  if not fact then return self._raw:get_extra_info(name, default) end
+  local value = fact(self._object)
   if value == nil then return default end
   return value
 end
@@ -253,7 +247,7 @@ function Transport:write(data)
   write_rest(self)
 end
 
-function Transport:writelines(list) self:write(concat(list)) end
+function Transport:writelines(list) self:write(table.concat(list)) end
 function Transport:can_write_eof() return false end -- luacheck: ignore 212
 
 function Transport:write_eof() -- luacheck: ignore 212

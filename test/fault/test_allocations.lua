@@ -1,8 +1,9 @@
 local t = require "harness"
 
-local function each_fails(child)
-  local command = ("ANYRUN_BACKEND=%s CHILD=%s %s test/fault/allocations.lua"):format(
-    t.backend, child, os.getenv "ANYRUN")
+-- `range`: first, last and step of the n that are tried; all when absent.
+local function each_fails(child, range)
+  local command = ("ANYRUN_BACKEND=%s CHILD=%s %s test/fault/allocations.lua %s")
+    :format(t.backend, child, os.getenv "ANYRUN", range or "")
   local pipe = assert(io.popen(command))
   local text = pipe:read "a"
   t.ok(pipe:close(), text)
@@ -14,3 +15,6 @@ t.test("whichever allocation fails, the program ends with an error at worst", {p
 
 t.test("whichever allocation fails, TLS loses no byte in silence", {plain = true},
   function() each_fails "tls_allocations_child" end)
+
+t.test("whichever allocation fails, a look-up or a connection ends with an error at worst",
+  {plain = true}, function() each_fails("net_allocations_child", "1 6000 7") end)

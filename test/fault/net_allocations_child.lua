@@ -1,0 +1,60 @@
+--- As allocations_child.lua: names looked up, and an exchange over the streams of
+-- the backend's own library.
+local hooks = require "_anyrun.test"
+local anyio = require "anyio"
+
+local n = tonumber(arg[1])
+local HOST <const> = "127.0.0.1"
+
+local function look_up()
+  assert(#anyio.getaddrinfo("localhost", "80") > 0)
+  assert(#anyio.getaddrinfo("::1", 80) > 0)
+  assert(anyio.getnameinfo({ HOST, 80 }, "NI_NUMERICHOST") == HOST)
+  assert(not anyio.pcall(anyio.getaddrinfo, "x", 1, { flags = "AI_NUMERICHOST" }))
+  anyio.move_on_after(0, function() anyio.getaddrinfo("localhost", "http") end)
+end
+
+local function on_asyncio()
+  local asyncio = require "asyncio"
+  local server = asyncio.start_server(function(reader, writer)
+    for line in reader do writer:write(line) end
+    writer:close()
+  end, HOST, 0)
+  local reader, writer = asyncio.open_connection(HOST,
+    server.sockets[1]:getsockname()[2])
+  writer:write "hello\n"
+  assert(reader:readline() == "hello\n")
+  writer:close()
+  writer:wait_closed()
+  server:close()
+  server:wait_closed()
+end
+
+local function on_trio()
+  local trio = require "trio"
+  trio.open_nursery(function(nursery)
+    local listeners = nursery:start(trio.serve_tcp, function(stream)
+      for chunk in stream do stream:send_all(chunk) end
+    end, 0, { host = HOST })
+    local stream <close> = trio.open_tcp_stream(HOST,
+      listeners[1].socket:getsockname()[2])
+    stream:send_all "hello"
+    assert(stream:receive_some() == "hello")
+    nursery.cancel_scope:cancel()
+  end)
+end
+
+local function main()
+  look_up()
+  if current_async_library() == "trio" then on_trio() else on_asyncio() end
+end
+
+-- A connection whose other end ran out of memory waits for ever: not here.
+local function bounded() anyio.fail_after(5, main) end
+
+local _, _, before = hooks.memory()
+hooks.fail_at(n, 2)
+anyio.run(bounded)
+hooks.fail_at(0)
+local _, _, after = hooks.memory()
+if n == 0 then print(math.tointeger(after - before)) end
