@@ -2,9 +2,10 @@
 
 local class = require "anyrun.class"
 local command = require "anyrun.process.command"
-local core = require "anyrun.process.start"
+local Job = require "anyrun.process.job"
 local errors = require "anyrun.errors"
 local options = require "anyrun.options"
+local output = require "anyrun.process.output"
 local resources = require "anyio.abc.resources"
 local signals = require "anyrun.signals"
 
@@ -33,16 +34,15 @@ local RUN <const> = command.options {
 local Process = class.new("Process", resources.AsyncResource)
 
 function Process:__index(key)
-  if key == "returncode" then return rawget(self, "_child"):status() end
+  if key == "returncode" then return rawget(self, "_job"):status() end
   return Process[key]
 end
 
 local function make(fname, cmd, opts)
-  local child, pipes = core.start(fname, cmd, opts)
-  local self = { _child = child, _pipes = pipes, _opts = opts, args = cmd }
-  self.pid = child:pid()
-  local streams = pipes and next(pipes) and require "anyio.streams.pipe"
-  for name, pipe in next, pipes do
+  local job = Job(fname, cmd, opts)
+  local self = { _job = job, args = cmd, pid = job.child:pid() }
+  local streams = next(job.pipes) and require "anyio.streams.pipe"
+  for name, pipe in next, job.pipes do
     self[name] = name == "stdin" and streams.PipeSendStream(pipe)
       or streams.PipeReceiveStream(pipe)
   end
@@ -55,7 +55,7 @@ end
 ---@usage local status = process:wait()
 function Process:wait()
   checkpoint()
-  return self._child:wait()
+  return self._job:wait()
 end
 
 --- Sends a signal. One that has ended hears nothing, which is no error.
@@ -64,8 +64,7 @@ end
 ---Raises: ValueError when there is no such signal; OSError.
 ---@usage process:send_signal "SIGHUP"
 function Process:send_signal(signal)
-  local number = signals.number("send_signal", 1, signal, 2)
-  self._child:signal(number, self._opts.process_group)
+  self._job:signal(signals.number("send_signal", 1, signal, 2))
 end
 
 --- Asks it to end: SIGTERM.
@@ -83,29 +82,14 @@ function Process:kill() self:send_signal "SIGKILL" end
 --- ended, too.
 ---Checkpoint: always.
 ---@usage process:aclose()
-function Process:aclose()
-  core.close_pipes(self._pipes)
-  local ok, err = errors.try(self.wait, self)
-  if ok and self._opts.process_group then
-    core.end_group(self._child, self._opts.grace)
-  elseif not ok then
-    core.kill(self._child, self._opts)
-    errors.rethrow(err)
-  end
-end
+function Process:aclose() self._job:finish() end
 
--- Left by a cancellation (or control-C, or an exit) it is killed: on asyncio
--- such an error comes only once, so that no wait would end by it any more.
-function Process:__close(err)
-  if err == nil or errors.is_ordinary(err) then return self:aclose() end
-  core.close_pipes(self._pipes)
-  core.kill(self._child, self._opts)
-end
+function Process:__close(err) self._job:leave(err) end
 
 function Process:__tostring()
   local status = self.returncode
   return ("<Process '%s': %s>"):format(command.text(self.args),
-    status and core.describe(status) or "running with pid " .. self.pid)
+    status and output.describe(status) or "running with pid " .. self.pid)
 end
 
 process.Process = Process
@@ -157,13 +141,13 @@ local CompletedProcess = class.new "CompletedProcess"
 ---@usage anyio.run_process(cmd, { check = false }):check_returncode()
 function CompletedProcess:check_returncode()
   if self.returncode ~= 0 then
-    error(core.failure(self.args, self.returncode, self.stdout, self.stderr), 2)
+    error(output.failure(self.args, self.returncode, self.stdout, self.stderr), 2)
   end
 end
 
 function CompletedProcess:__tostring()
   return ("<CompletedProcess '%s': %s>"):format(command.text(self.args),
-    core.describe(self.returncode))
+    output.describe(self.returncode))
 end
 
 process.CompletedProcess = CompletedProcess
@@ -175,11 +159,11 @@ local function communicate(pipes, input, result)
   for _, name in ipairs { "stdout", "stderr" } do
     local pipe = pipes[name]
     if pipe then
-      jobs[#jobs + 1] = function() result[name] = core.drain(pipe) end
+      jobs[#jobs + 1] = function() result[name] = output.drain(pipe) end
     end
   end
   if input then
-    jobs[#jobs + 1] = function() core.feed(pipes.stdin, input) end
+    jobs[#jobs + 1] = function() output.feed(pipes.stdin, input) end
   end
   if #jobs == 1 then return jobs[1]() end
   if #jobs == 0 then return end
@@ -220,7 +204,7 @@ function process.run_process(cmd, opts)
   local result = setmetatable({ args = cmd }, CompletedProcess)
   do
     local child <close> = make("run_process", cmd, opts)
-    communicate(child._pipes, opts.input, result)
+    communicate(child._job.pipes, opts.input, result)
     result.returncode = child:wait()
   end
   if opts.check then result:check_returncode() end

@@ -3,7 +3,7 @@
 local class = require "anyrun.class"
 local command = require "anyrun.process.command"
 local contracts = require "trio.contracts"
-local core = require "anyrun.process.start"
+local Job = require "anyrun.process.job"
 local errors = require "anyrun.errors"
 local guard = require "trio.guard"
 local options = require "anyrun.options"
@@ -34,7 +34,7 @@ local Process = class.new("Process", contracts.AsyncResource)
 process.Process = Process
 
 function Process:__index(key)
-  if key == "returncode" then return rawget(self, "_child"):status() end
+  if key == "returncode" then return rawget(self, "_job"):status() end
   return Process[key]
 end
 
@@ -58,7 +58,7 @@ function Process:poll() return self.returncode end
 ---@usage local status = process:wait()
 function Process:wait()
   checkpoint()
-  return self._child:wait()
+  return self._job:wait()
 end
 
 --- Sends a signal. One that has ended hears nothing, which is no error.
@@ -67,8 +67,7 @@ end
 ---Raises: ValueError when there is no such signal; OSError.
 ---@usage process:send_signal "SIGHUP"
 function Process:send_signal(signal)
-  local number = signals.number("send_signal", 1, signal, 2)
-  self._child:signal(number, self._opts.process_group)
+  self._job:signal(signals.number("send_signal", 1, signal, 2))
 end
 
 --- Asks it to end: SIGTERM.
@@ -84,16 +83,9 @@ function Process:kill() self:send_signal "SIGKILL" end
 --- Closes its pipes and waits for its end; cancelled, it is killed.
 ---Checkpoint: always.
 ---@usage process:aclose()
-function Process:aclose()
-  core.close_pipes(self._pipes)
-  local ok, err = errors.try(self.wait, self)
-  if ok and self._opts.process_group then
-    core.end_group(self._child, self._opts.grace)
-  elseif not ok then
-    core.kill(self._child, self._opts)
-    errors.rethrow(err)
-  end
-end
+function Process:aclose() self._job:finish() end
+
+function Process:__close(err) self._job:leave(err) end
 
 local function check_shell(fname, cmd, opts)
   if type(cmd) == "string" and not opts.shell then
@@ -106,11 +98,10 @@ local function check_shell(fname, cmd, opts)
 end
 
 local function make(fname, cmd, opts)
-  local child, ends = core.start(fname, cmd, opts)
-  local self = { _child = child, _pipes = ends, _opts = opts, args = cmd }
-  self.pid = child:pid()
-  local pipes = next(ends) and require "trio.pipes"
-  for name, one in next, ends do
+  local job = Job(fname, cmd, opts)
+  local self = { _job = job, args = cmd, pid = job.child:pid() }
+  local pipes = next(job.pipes) and require "trio.pipes"
+  for name, one in next, job.pipes do
     self[name] = name == "stdin" and pipes.PipeSendStream(one)
       or pipes.PipeReceiveStream(one)
   end

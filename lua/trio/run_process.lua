@@ -2,11 +2,11 @@
 
 local class = require "anyrun.class"
 local command = require "anyrun.process.command"
-local core = require "anyrun.process.start"
 local errors = require "anyrun.errors"
 local guard = require "trio.guard"
 local nurseries = require "trio.nursery"
 local options = require "anyrun.options"
+local output = require "anyrun.process.output"
 local processes = require "trio.process"
 local scopes = require "_anyrun.scope"
 
@@ -33,7 +33,7 @@ local CompletedProcess = class.new "CompletedProcess"
 ---@usage result:check_returncode()
 function CompletedProcess:check_returncode()
   if self.returncode ~= 0 then
-    error(core.failure(self.args, self.returncode, self.stdout, self.stderr), 2)
+    error(output.failure(self.args, self.returncode, self.stdout, self.stderr), 2)
   end
 end
 
@@ -82,10 +82,10 @@ local function end_it(nursery, one, deliver)
 end
 
 local function supervise(nursery, one, opts, input, result, status)
-  if input then nursery:start_soon(core.feed, one._pipes.stdin, input) end
+  if input then nursery:start_soon(output.feed, one._job.pipes.stdin, input) end
   for _, name in ipairs { "stdout", "stderr" } do
     if opts["capture_" .. name] then
-      nursery:start_soon(function() result[name] = core.drain(one._pipes[name]) end)
+      nursery:start_soon(function() result[name] = output.drain(one._job.pipes[name]) end)
     end
   end
   if status then status:started(one) end
@@ -102,8 +102,8 @@ local function run(cmd, opts, input, status)
     end_it(nursery, one, opts.deliver_cancel or processes.deliver_cancel)
     errors.rethrow(err)
   end)
-  core.close_pipes(one._pipes)
-  if opts.process_group then core.end_group(one._child, opts.grace) end
+  one._job:close_pipes()
+  if opts.process_group then one._job:kill() end
   result.returncode = one:poll()
   if opts.check then result:check_returncode() end
   return result

@@ -25,6 +25,7 @@ int luaopen_anyrun_channel(lua_State *L);
 int luaopen_anyrun_pipe(lua_State *L);
 int luaopen_anyrun_process(lua_State *L);
 int luaopen_anyrun_signal(lua_State *L);
+int luaopen_anyrun_terminal(lua_State *L);
 int luaopen_anyrun_text(lua_State *L);
 int luaopen_anyrun_dns(lua_State *L);
 int luaopen_anyrun_socket(lua_State *L);

@@ -315,17 +315,19 @@ static int pipe_wait(lua_State *L) {
 /* ---- making ------------------------------------------------------------- */
 
 /* pair(ours) -> our end, theirs; `ours` is "read" or "write". Ours does not
- * block; theirs may: it is another open file. */
+ * block; theirs may: it is another open file. "none": the end to read from and
+ * the one to write to are both for others. */
 static int pair(lua_State *L) {
-  static const char *const sides[] = {"read", "write", NULL};
-  int ours = luaL_checkoption(L, 1, NULL, sides);
+  static const char *const sides[] = {"read", "write", "none", NULL};
+  int side = luaL_checkoption(L, 1, NULL, sides), ours = side & 1;
   ar_lrun *run = ar_check_run(L);
   ar_pipe *first = ar_pipe_push(L), *second = ar_pipe_push(L);
   int fds[2];
   ar_err err;
   if (pipe2(fds, O_CLOEXEC) != 0)
     ar_raise_oserror(L, ar_err_from_errno(errno), "cannot make a pipe");
-  (void)fcntl(fds[ours], F_SETFL, O_NONBLOCK); /* cannot fail */
+  if (side < 2)
+    (void)fcntl(fds[ours], F_SETFL, O_NONBLOCK); /* cannot fail */
   err = ar_pipe_open(first, run, ar_endpoint_own(fds[ours]));
   if (err == 0)
     err = ar_pipe_open(second, run, ar_endpoint_own(fds[1 - ours]));

@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -183,6 +184,7 @@ static void read_spec(lua_State *L, ar_spawn_spec *s) {
   s->stdio[2] = int_field(L, "stderr", 2);
   s->session = flag_field(L, "session");
   s->group = flag_field(L, "group");
+  s->leader = int_field(L, "leader", 0);
   s->terminal = int_field(L, "terminal", -1);
   s->umask = int_field(L, "umask", -1);
   s->without_pidfd = flag_field(L, "without_pidfd");
@@ -227,8 +229,9 @@ static kin *check_kin(lua_State *L) {
 }
 
 /* spawn(spec) -> Child. Fields: file, argv, path, env, cwd, stdin, stdout,
- * stderr, pass, session, group, terminal, umask, uid, gid, groups: as in
- * io/spawn.h, checked by the caller. */
+ * stderr, pass, session, group, leader, terminal, umask, uid, gid, groups: as
+ * in io/spawn.h, checked by the caller. What was written to our standard
+ * streams goes before what the child writes to them. */
 static int spawn(lua_State *L) {
   ar_lrun *run = ar_check_run(L);
   strays *s = strays_of(L);
@@ -239,6 +242,8 @@ static int spawn(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   reap_strays(s);
+  (void)fflush(stdout);
+  (void)fflush(stderr);
   self = lua_newuserdatauv(L, sizeof(kin *), 0);
   *self = NULL;
   luaL_setmetatable(L, "Child");

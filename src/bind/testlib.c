@@ -4,7 +4,11 @@
 
 #ifdef AR_DEBUG
 
+#define _XOPEN_SOURCE 700 /* posix_openpt */
+
 #include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -13,6 +17,7 @@
 #include "bind/await.h"
 #include "bind/libs.h"
 #include "bind/luax.h"
+#include "bind/pipe.h"
 #include "host/raise.h"
 
 static lua_Integer count_descriptors(void) {
@@ -130,6 +135,24 @@ static int test_pause(lua_State *L) {
   return 0;
 }
 
+/* terminal() -> a stream to whoever is at a new pseudo-terminal, and its name
+ * for those who use it */
+static int test_terminal(lua_State *L) {
+  ar_lrun *run = ar_check_run(L);
+  ar_pipe *p = ar_pipe_push(L);
+  int fd = posix_openpt(O_RDWR | O_NOCTTY);
+  ar_err err;
+  if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 ||
+      fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
+      fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+    return luaL_error(L, "there is no pseudo-terminal to be had");
+  err = ar_pipe_open(p, run, ar_endpoint_own(fd));
+  if (err != 0)
+    ar_raise_oserror(L, err, "terminal");
+  lua_pushstring(L, ptsname(fd));
+  return 2;
+}
+
 /* Which of the hard switches this build has; NULL: none. */
 #if defined(AR_HARDGC)
 static const char *const hard_switch = "gc";
@@ -146,6 +169,7 @@ static const luaL_Reg functions[] = {{"counts", test_counts},
                                      {"memory", test_memory},
                                      {"nap", test_nap},
                                      {"pause", test_pause},
+                                     {"terminal", test_terminal},
                                      {"turns", test_turns},
                                      {NULL, NULL}};
 

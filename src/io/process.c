@@ -154,7 +154,7 @@ ar_err ar_child_start(ar_loop *loop, const ar_spawn_spec *spec, ar_child **out,
     goto free_both;
   ar_list_init(&c->waits);
   ar_signal_watch_init(&c->sigchld);
-  c->keeps = spec->group;
+  c->keeps = spec->group && spec->leader == 0;
   err = ar_spawn(spec, &c->pid, &w->pidfd, stage);
   if (err != 0)
     goto free_both;

@@ -127,7 +127,7 @@ IN_CHILD static bool enter_session(const ar_spawn_spec *s) {
 /* Every signal is blocked here, SIGTTOU as well: a background process may
  * hand over the terminal then. */
 IN_CHILD static bool enter_group(const ar_spawn_spec *s) {
-  if (s->group && setpgid(0, 0) != 0)
+  if (s->group && !s->session && setpgid(0, s->leader) != 0)
     return false;
   return s->terminal < 0 || tcsetpgrp(s->terminal, getpid()) == 0;
 }

@@ -1,0 +1,75 @@
+--- What children say: their streams read and fed, and how they ended, in words.
+
+local command = require "anyrun.process.command"
+local errors = require "anyrun.errors"
+local signals = require "_anyrun.signal"
+
+---@class anyrun.process.output
+local output = {}
+
+-- The end of what it said: a few lines, not more than a few thousand bytes.
+local function tail(text)
+  local lines = {}
+  for line in text:sub(-2000):gmatch "[^\n]+" do
+    lines[#lines + 1] = "  " .. line
+  end
+  local first = math.max(1, #lines - 9)
+  return table.concat(lines, "\n", first)
+end
+
+--- How a child ended, in words.
+---@param status integer
+---@return string
+---Checkpoint: never.
+---@usage print(output.describe(-9)) --> died of SIGKILL
+function output.describe(status)
+  if status < 0 then return "died of " .. signals.name(-status) end
+  return "returned exit status " .. status
+end
+
+--- The error about a child that failed.
+---@param cmd string|table
+---@param status integer
+---@param stdout? string
+---@param stderr? string
+---@return anyio.BaseException
+---Checkpoint: never.
+---@usage error(output.failure(cmd, status, out, err))
+function output.failure(cmd, status, stdout, stderr)
+  local text = ("command '%s' %s"):format(command.text(cmd), output.describe(status))
+  if stderr and stderr:find "%S" then text = text .. "\n" .. tail(stderr) end
+  return errors.CalledProcessError(text, {
+    cmd = cmd, returncode = status, stdout = stdout, output = stdout, stderr = stderr,
+  })
+end
+
+--- All that comes out of a pipe.
+---@param one userdata
+---@return string
+---Checkpoint: always.
+---@usage local text = output.drain(pipe)
+function output.drain(one)
+  local chunks = {}
+  local chunk = one:read(65536)
+  while chunk do
+    chunks[#chunks + 1] = chunk
+    chunk = one:read(65536)
+  end
+  return table.concat(chunks)
+end
+
+--- Writes all of `input` and closes the pipe. A child that does not want all
+--- of it is no error.
+---@param one userdata
+---@param input string
+---Checkpoint: always.
+---@usage output.feed(pipe, "hello")
+function output.feed(one, input)
+  local ok, err = errors.pcall(one.write, one, input)
+  one:close()
+  if not ok and not errors.isinstance(err, errors.BrokenResourceError) then
+    errors.rethrow(err)
+  end
+end
+
+return output
