@@ -17,6 +17,7 @@ local EXPORTS <const> = {
     "CompletedProcess", "DEVNULL", "PIPE", "STDOUT", "open_process",
     "run_process",
   },
+  ["anyio.pipeline"] = { "pipeline" },
   ["anyio.signals"] = { "open_signal_receiver" },
   ["anyio.standard"] = { "stderr", "stdin", "stdout" },
   ["anyio.concurrency"] = { "amap", "as_completed", "gather" },

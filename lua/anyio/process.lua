@@ -10,7 +10,7 @@ local resources = require "anyio.abc.resources"
 local signals = require "anyrun.signals"
 
 local checkpoint = require("_anyrun.task").checkpoint
-local error, ipairs, rawget = error, ipairs, rawget
+local error, next, rawget = error, next, rawget
 
 ---@class anyio.process
 local process = {
@@ -152,27 +152,6 @@ end
 
 process.CompletedProcess = CompletedProcess
 
--- Feeds and drains the pipes, all at once: a program may write before it has
--- read everything.
-local function communicate(pipes, input, result)
-  local jobs = {}
-  for _, name in ipairs { "stdout", "stderr" } do
-    local pipe = pipes[name]
-    if pipe then
-      jobs[#jobs + 1] = function() result[name] = output.drain(pipe) end
-    end
-  end
-  if input then
-    jobs[#jobs + 1] = function() output.feed(pipes.stdin, input) end
-  end
-  if #jobs == 1 then return jobs[1]() end
-  if #jobs == 0 then return end
-  require("_anyrun.group").create_task_group(function(tg)
-    for i = 2, #jobs do tg:start_soon(jobs[i]) end
-    jobs[1]()
-  end)
-end
-
 local function run_defaults(opts)
   local input = opts.input
   if input == "" then input = nil end
@@ -204,7 +183,7 @@ function process.run_process(cmd, opts)
   local result = setmetatable({ args = cmd }, CompletedProcess)
   do
     local child <close> = make("run_process", cmd, opts)
-    communicate(child._job.pipes, opts.input, result)
+    output.communicate(child._job.pipes, opts.input, result)
     result.returncode = child:wait()
   end
   if opts.check then result:check_returncode() end

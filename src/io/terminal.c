@@ -41,7 +41,7 @@ static void give(const ar_terminal *t, pid_t group,
   (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-/* The leader was stopped: we stop, too. Where nobody could continue us (our
+/* A child of that group was stopped: we stop, too. Where nobody could continue us (our
  * group is an orphan) the system lets us go on at once, and so the child. */
 static void stop_too(ar_terminal *t) {
   struct termios theirs;
@@ -58,7 +58,7 @@ static void look(ar_terminal *t) {
   siginfo_t info;
   info.si_pid = 0;
   if (t->group != 0 &&
-      waitid(P_PID, (id_t)t->group, &info, WSTOPPED | WNOHANG) == 0 &&
+      waitid(P_PGID, (id_t)t->group, &info, WSTOPPED | WNOHANG) == 0 &&
       info.si_pid != 0)
     stop_too(t);
 }

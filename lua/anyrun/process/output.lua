@@ -72,4 +72,30 @@ function output.feed(one, input)
   end
 end
 
+--- Feeds and drains the pipes, all at once: a program may write before it has
+--- read everything.
+---@param pipes table<string, userdata> our ends
+---@param input? string
+---@param result table gets `stdout` and `stderr`
+---Checkpoint: when there is a pipe.
+---@usage output.communicate(job.pipes, input, result)
+function output.communicate(pipes, input, result)
+  local jobs = {}
+  for _, name in ipairs { "stdout", "stderr" } do
+    local pipe = pipes[name]
+    if pipe then
+      jobs[#jobs + 1] = function() result[name] = output.drain(pipe) end
+    end
+  end
+  if input then
+    jobs[#jobs + 1] = function() output.feed(pipes.stdin, input) end
+  end
+  if #jobs == 1 then return jobs[1]() end
+  if #jobs == 0 then return end
+  require("_anyrun.group").create_task_group(function(tg)
+    for i = 2, #jobs do tg:start_soon(jobs[i]) end
+    jobs[1]()
+  end)
+end
+
 return output
