@@ -35,6 +35,9 @@ local EXPORTS <const> = {
   },
   ["asyncio.executor"] = { "to_thread" },
   ["asyncio.threadsafe"] = { "run_coroutine_threadsafe" },
+  ["asyncio.subprocess"] = {
+    "create_subprocess_exec", "create_subprocess_shell",
+  },
   ["asyncio.eager"] = { "create_eager_task_factory", "eager_task_factory" },
   ["anyrun.errors"] = {
     "BrokenBarrierError", "CancelledError", "IncompleteReadError",
@@ -54,8 +57,13 @@ local asyncio = {}
 return setmetatable(asyncio, {
   __index = function(self, name)
     local module = where[name]
-    if not module then return nil end
-    local value = require(module)[name]
+    local value
+    if module then
+      value = require(module)[name]
+    elseif name == "subprocess" then
+      value = require "asyncio.subprocess"
+    end
+    if value == nil then return nil end
     rawset(self, name, value)
     return value
   end,

@@ -12,6 +12,8 @@
 #include "io/endpoint.h"
 #include "io/fd.h"
 
+#define AR_PIPE_CHUNK 65536 /* what a pipe holds, mostly */
+
 #define AR_UV_UNREAD 1
 #define AR_UV_PIPE_COUNT 1
 
@@ -41,5 +43,9 @@ AR_NORETURN void ar_pipe_raise(lua_State *L, ar_err err);
  * place 2, in a thread. */
 int ar_pipe_read_in_thread(lua_State *L, ar_pipe *p, size_t max);
 int ar_pipe_write_in_thread(lua_State *L, ar_pipe *p);
+
+/* Methods that never wait. */
+int ar_pipe_read_now(lua_State *L);
+int ar_pipe_write_now(lua_State *L);
 
 #endif

@@ -24,8 +24,7 @@
 #include "bind/pipe.h"
 #include "host/raise.h"
 
-#define CHUNK 65536 /* what a pipe holds, mostly */
-#define DATA 2      /* stack place of what is written */
+#define DATA 2 /* stack place of what is written */
 
 /* ---- the descriptor ----------------------------------------------------- */
 
@@ -199,10 +198,10 @@ static int push_unread(lua_State *L, ar_pipe *p, size_t max) {
 }
 
 static int read_once(lua_State *L, ar_pipe *p, size_t max) {
-  char chunk[CHUNK];
+  char chunk[AR_PIPE_CHUNK];
   ssize_t got;
-  if (max > CHUNK)
-    max = CHUNK;
+  if (max > AR_PIPE_CHUNK)
+    max = AR_PIPE_CHUNK;
   if (p->has_unread || push_read_ahead(L, p, chunk, max))
     return p->has_unread ? push_unread(L, p, max) : 1;
   if (p->at.way == AR_WAY_PLAIN)
@@ -394,8 +393,10 @@ static const luaL_Reg methods[] = {{"__gc", pipe_gc},
                                    {"fileno", pipe_fileno},
                                    {"is_closed", pipe_is_closed},
                                    {"read", pipe_read},
+                                   {"read_now", ar_pipe_read_now},
                                    {"wait", pipe_wait},
                                    {"write", pipe_write},
+                                   {"write_now", ar_pipe_write_now},
                                    {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"file_number", file_number},

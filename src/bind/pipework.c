@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "bind/await.h"
 #include "bind/pipe.h"
+#include "host/raise.h"
 
 typedef struct {
   ar_work work; /* first */
@@ -120,4 +121,38 @@ int ar_pipe_write_in_thread(lua_State *L, ar_pipe *p) {
   t = new_transfer(L, p, size, AR_SIDE_WRITE);
   memcpy(t->bytes, data, size);
   return begin(L, p, t);
+}
+
+/* ---- at once ------------------------------------------------------------ */
+
+/* read_now(pipe, max) -> up to max bytes; nil: nothing is there; empty: it is
+ * the end */
+int ar_pipe_read_now(lua_State *L) {
+  char chunk[AR_PIPE_CHUNK];
+  const ar_pipe *p = ar_check_pipe(L, 1);
+  lua_Integer max = luaL_checkinteger(L, 2);
+  ssize_t got = ar_endpoint_read(
+      &p->at, chunk, max < AR_PIPE_CHUNK ? (size_t)max : AR_PIPE_CHUNK);
+  if (got == AR_EAGAIN)
+    return 0;
+  if (got < 0 && got != AR_EIO)
+    ar_raise_oserror(L, (ar_err)got, "cannot read from a pipe");
+  lua_pushlstring(L, chunk, got < 0 ? 0 : (size_t)got);
+  return 1;
+}
+
+/* write_now(pipe, data, from) -> how many bytes of data, without its first
+ * `from`, were taken */
+int ar_pipe_write_now(lua_State *L) {
+  const ar_pipe *p = ar_check_pipe(L, 1);
+  size_t size;
+  const char *data = luaL_checklstring(L, 2, &size);
+  lua_Integer from = luaL_checkinteger(L, 3);
+  ssize_t put;
+  luaL_argcheck(L, from >= 0 && (size_t)from <= size, 3, "out of range");
+  put = ar_endpoint_write(&p->at, data + from, size - (size_t)from);
+  if (put < 0 && put != AR_EAGAIN)
+    ar_raise_oserror(L, (ar_err)put, "cannot write to a pipe");
+  lua_pushinteger(L, put < 0 ? 0 : put);
+  return 1;
 }
