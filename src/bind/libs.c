@@ -10,29 +10,30 @@
 #include "bind/luax.h"
 #include "bind/runlib.h"
 
-static const luaL_Reg modules[] = {{"_anyrun.errors", luaopen_anyrun_errors},
-                                   {"_anyrun.run", luaopen_anyrun_run},
-                                   {"_anyrun.task", luaopen_anyrun_task},
-                                   {"_anyrun.time", luaopen_anyrun_time},
-                                   {"_anyrun.scope", luaopen_anyrun_scope},
-                                   {"_anyrun.group", luaopen_anyrun_group},
-                                   {"_anyrun.lot", luaopen_anyrun_lot},
-                                   {"_anyrun.lock", luaopen_anyrun_lock},
-                                   {"_anyrun.channel", luaopen_anyrun_channel},
-                                   {"_anyrun.pipe", luaopen_anyrun_pipe},
-                                   {"_anyrun.process", luaopen_anyrun_process},
-                                   {"_anyrun.signal", luaopen_anyrun_signal},
-                                   {"_anyrun.terminal", luaopen_anyrun_terminal},
-                                   {"_anyrun.text", luaopen_anyrun_text},
-                                   {"_anyrun.dns", luaopen_anyrun_dns},
-                                   {"_anyrun.socket", luaopen_anyrun_socket},
-                                   {"_anyrun.thread", luaopen_anyrun_thread},
-                                   {"_anyrun.tls", luaopen_anyrun_tls},
-                                   {"_anyrun.peer", luaopen_anyrun_peer},
+static const luaL_Reg modules[] = {
+    {"_anyrun.errors", luaopen_anyrun_errors},
+    {"_anyrun.run", luaopen_anyrun_run},
+    {"_anyrun.task", luaopen_anyrun_task},
+    {"_anyrun.time", luaopen_anyrun_time},
+    {"_anyrun.scope", luaopen_anyrun_scope},
+    {"_anyrun.group", luaopen_anyrun_group},
+    {"_anyrun.lot", luaopen_anyrun_lot},
+    {"_anyrun.lock", luaopen_anyrun_lock},
+    {"_anyrun.channel", luaopen_anyrun_channel},
+    {"_anyrun.pipe", luaopen_anyrun_pipe},
+    {"_anyrun.process", luaopen_anyrun_process},
+    {"_anyrun.signal", luaopen_anyrun_signal},
+    {"_anyrun.terminal", luaopen_anyrun_terminal},
+    {"_anyrun.text", luaopen_anyrun_text},
+    {"_anyrun.dns", luaopen_anyrun_dns},
+    {"_anyrun.socket", luaopen_anyrun_socket},
+    {"_anyrun.thread", luaopen_anyrun_thread},
+    {"_anyrun.tls", luaopen_anyrun_tls},
+    {"_anyrun.peer", luaopen_anyrun_peer},
 #ifdef AR_DEBUG
-                                   {"_anyrun.test", luaopen_anyrun_test},
+    {"_anyrun.test", luaopen_anyrun_test},
 #endif
-                                   {NULL, NULL}};
+    {NULL, NULL}};
 
 void ar_libs_open(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

@@ -45,8 +45,8 @@ struct ar_spawn_spec {
   const int *pass;   /* borrowed: further descriptors it gets */
   size_t n_pass;
   bool session; /* a session of its own */
-  bool group;           /* a process group of its own */
-  pid_t leader;         /* with `group`: join that of this process; 0: no */
+  bool group;   /* a process group of its own */
+  pid_t leader; /* with `group`: join that of this process; 0: no */
   int terminal; /* make that group its foreground one; -1: no */
   int umask;    /* -1: ours */
   bool has_uid;

@@ -41,8 +41,9 @@ static void give(const ar_terminal *t, pid_t group,
   (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-/* A child of that group was stopped: we stop, too. Where nobody could continue us (our
- * group is an orphan) the system lets us go on at once, and so the child. */
+/* A child of that group was stopped: we stop, too. Where nobody could continue
+ * us (our group is an orphan) the system lets us go on at once, and so the
+ * child. */
 static void stop_too(ar_terminal *t) {
   struct termios theirs;
   bool known = tcgetattr(t->fd, &theirs) == 0;

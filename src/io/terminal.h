@@ -3,8 +3,8 @@
  *
  * Order of calls: ar_terminal_init; ar_terminal_open, before the child is
  * started (whose process group may be made the foreground one then and there,
- * see io/spawn.h); if so, ar_terminal_listen before and ar_terminal_follow after
- * that; ar_terminal_close.
+ * see io/spawn.h); if so, ar_terminal_listen before and ar_terminal_follow
+ * after that; ar_terminal_close.
  *
  * A child in a process group of its own that is to use the terminal must be in
  * the foreground; control-C and control-Z are then its own. When it stops, we
