@@ -164,14 +164,11 @@ static const char *const hard_switch = "order";
 static const char *const hard_switch = NULL;
 #endif
 
-static const luaL_Reg functions[] = {{"counts", test_counts},
-                                     {"fail_at", test_fail_at},
-                                     {"memory", test_memory},
-                                     {"nap", test_nap},
-                                     {"pause", test_pause},
-                                     {"terminal", test_terminal},
-                                     {"turns", test_turns},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"counts", test_counts}, {"fail_at", test_fail_at},
+    {"memory", test_memory}, {"nap", test_nap},
+    {"pause", test_pause},   {"terminal", test_terminal},
+    {"turns", test_turns},   {NULL, NULL}};
 
 int luaopen_anyrun_test(lua_State *L) {
   luaL_newlib(L, functions);
