@@ -87,6 +87,7 @@ function Job:_init(fname, cmd, opts, leader)
     spec[name] = descriptor(name, opts[name], spec, unused, theirs)
   end
   spec.leader = leader
+  spec.group = spec.group or leader ~= nil
   use_terminal(self, spec)
   theirs.terminal = self.terminal
   self.child, self.pipes = native.spawn(spec), {}

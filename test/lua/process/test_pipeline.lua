@@ -66,6 +66,14 @@ t.test("cancelled, all are killed", function()
   end
 end)
 
+t.test("the programs of a group are one group", function()
+  local result = pipeline({ "ps -o pgid= -p $$; cat", "ps -o pgid= -p $$; cat" },
+    { process_group = true, stdin = anyio.DEVNULL })
+  local one, two = result.stdout:match "(%d+)%s+(%d+)"
+  t.ok(one)
+  t.eq(one, two)
+end)
+
 t.test("a pipeline as a group", function()
   t.eq(pipeline({ { "echo", "x" }, { "cat" } }, { process_group = true }).stdout, "x\n")
 end)
