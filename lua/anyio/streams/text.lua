@@ -56,7 +56,7 @@ local function give_up(decoder, n, why)
   decoder.held, decoder.wrong = held:sub(n + 1), 0
   decoder.position, decoder.again = decoder.position + n, #held > n
   error(errors.UnicodeDecodeError(
-    ("cannot decode byte 0x%02x, the %d. of the stream, as %s: %s"):format(
+    ("cannot decode byte 0x%02x (byte %d of the stream) as %s: %s"):format(
       byte(held), at, decoder.encoding, why),
     { encoding = decoder.encoding, position = at }), 0)
 end
