@@ -164,3 +164,41 @@ names_of() {
     }
   done
 }
+
+# The pairs of programs in anyrun-shell.7, as files: 01.shell, 01.lua, ...
+unpack_pairs() {
+  awk '
+    /^\.\\" pair: / {
+      kind = $3
+      if (kind == "shell") n++
+      file = sprintf("%02d.%s", n, kind)
+      printf "" >file
+      next
+    }
+    /^\.Bd / && file != "" { inside = 1; next }
+    /^\.Ed/ { inside = 0; file = ""; next }
+    inside { print >file }
+  ' "$root/man/anyrun-shell.7"
+}
+
+pairs_on() {
+  local shell name count=0
+  unpack_pairs
+  for shell in [0-9]*.shell; do
+    name=${shell%.shell}
+    mkdir "$name.a" "$name.b"
+    (cd "$name.a" && bash "../$shell") >"$name.want" 2>&1
+    (cd "$name.b" && "$ANYRUN" --backend="$1" "../$name.lua") >"$name.got" 2>&1
+    diff -u "$name.want" "$name.got"
+    count=$((count + 1))
+  done
+  [ $count -ge 8 ]
+}
+
+@test "anyrun-shell.7: what the shell prints, anyrun prints, asyncio" {
+  pairs_on asyncio
+}
+
+@test "anyrun-shell.7: what the shell prints, anyrun prints, trio" {
+  pairs_on trio
+}
