@@ -18,12 +18,12 @@ static void on_done(ar_op *op) {
   ended += op->result == 0;
 }
 
-static ar_spawn_spec spec_of(const char *file, char **argv) {
+static ar_spawn_spec spec_of(const char *file, const char *const *argv) {
   ar_spawn_spec s;
   memset(&s, 0, sizeof s);
   s.file = file;
   s.path = "/usr/bin:/bin";
-  s.argv = argv;
+  s.argv = (char *const *)(uintptr_t)argv;
   s.envp = environ;
   for (int i = 0; i < 3; i++)
     s.stdio[i] = i;
@@ -71,9 +71,9 @@ static int run(ar_spawn_spec *s, bool kill_it) {
   return status;
 }
 
-static char *sleeper[] = {"sleep", "0.05", NULL};
-static char *failing[] = {"sh", "-c", "exit 7", NULL};
-static char *sleepy[] = {"sleep", "100", NULL};
+static const char *const sleeper[] = {"sleep", "0.05", NULL};
+static const char *const failing[] = {"sh", "-c", "exit 7", NULL};
+static const char *const sleepy[] = {"sleep", "100", NULL};
 
 TEST("an end is heard of by a descriptor") {
   ar_spawn_spec s = spec_of("sleep", sleeper);
