@@ -12,6 +12,7 @@ local EXPORTS <const> = {
   },
   ["_anyrun.group"] = { "create_task_group", "TaskHandle" },
   ["anyrun.run"] = { "get_all_backends", "get_available_backends" },
+  ["anyio.files"] = { "AsyncFile", "open_file", "wrap_file" },
   ["anyio.resources"] = { "aclose_forcefully" },
   ["anyio.process"] = {
     "CompletedProcess", "DEVNULL", "PIPE", "STDOUT", "open_process",
@@ -34,6 +35,10 @@ local EXPORTS <const> = {
     "wait_socket_writable", "wait_writable",
   },
   ["anyio.streams.memory"] = { "create_memory_object_stream" },
+  ["anyio.tempfile"] = {
+    "NamedTemporaryFile", "SpooledTemporaryFile", "TemporaryDirectory",
+    "TemporaryFile", "gettempdir", "gettempdirb", "mkdtemp", "mkstemp",
+  },
   ["anyio.tasks"] = {
     "TASK_STATUS_IGNORED", "TaskInfo", "get_cancelled_exc_class",
     "get_current_task", "get_running_tasks", "wait_all_tasks_blocked",
@@ -87,6 +92,7 @@ local CLASSES <const> = {
   Event = "anyrun.sync.event",
   Future = "anyrun.sync.future",
   Lock = "anyrun.sync.lock",
+  Path = "anyrun.fs.paths",
   ResourceGuard = "anyrun.sync.guard",
   Semaphore = "anyrun.sync.semaphore",
 }

@@ -3,7 +3,7 @@
 local rawset, require, setmetatable = rawset, require, setmetatable
 
 local KNOWN <const> = {
-  buffered = true, memory = true, stapled = true, text = true,
+  buffered = true, file = true, memory = true, stapled = true, text = true,
   tls = true,
 }
 

@@ -46,6 +46,7 @@ local SUBMODULES <const> = {
 
 -- names that are loaded when they are first looked at, and the module of each
 local LAZY <const> = {
+  Path = "files", open_file = "files", wrap_file = "files",
   CapacityLimiter = "sync", Condition = "sync", Event = "sync", Lock = "sync",
   MemoryReceiveChannel = "channel", MemorySendChannel = "channel",
   NeedHandshakeError = "sslforward", SSLListener = "ssllistener",

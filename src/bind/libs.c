@@ -30,6 +30,8 @@ static const luaL_Reg modules[] = {
     {"_anyrun.thread", luaopen_anyrun_thread},
     {"_anyrun.tls", luaopen_anyrun_tls},
     {"_anyrun.peer", luaopen_anyrun_peer},
+    {"_anyrun.fs", luaopen_anyrun_fs},
+    {"_anyrun.file", luaopen_anyrun_file},
 #ifdef AR_DEBUG
     {"_anyrun.test", luaopen_anyrun_test},
 #endif

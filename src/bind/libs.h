@@ -32,6 +32,8 @@ int luaopen_anyrun_socket(lua_State *L);
 int luaopen_anyrun_thread(lua_State *L);
 int luaopen_anyrun_tls(lua_State *L);
 int luaopen_anyrun_peer(lua_State *L);
+int luaopen_anyrun_fs(lua_State *L);
+int luaopen_anyrun_file(lua_State *L);
 #ifdef AR_DEBUG
 int luaopen_anyrun_test(lua_State *L);
 #endif
