@@ -312,7 +312,6 @@ static void raise_about(lua_State *L, const row *r, const ar_fs *fs) {
 static int donek(lua_State *L, int status, lua_KContext ctx) {
   const row *r = (const row *)ctx;
   ar_fs **box = lua_touserdata(L, -1); /* stack: ..., box */
-  ar_coro *c = ar_coro_of(ar_host_running(ar_host_of(L)));
   int n;
   (void)status;
   if (AR_UNLIKELY(ar_await_left(L)))

@@ -129,7 +129,7 @@ static ar_err begin(walk *w, const char *path) {
 ar_err ar_fs_resolve(ar_fs *fs) {
   walk w = {NULL, 0, 0, NULL, NULL, 0, 0};
   ar_err err = begin(&w, fs->path);
-  while (err == 0 && *w.next != '\0') {
+  while (err == 0 && w.next != NULL && *w.next != '\0') {
     w.next += strspn(w.next, "/");
     err = step(&w, fs->n[0] != 0);
   }

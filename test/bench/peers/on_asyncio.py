@@ -5,6 +5,7 @@ LOOP=uvloop takes uvloop's loop.
 import asyncio
 import os
 import sys
+import tempfile
 import time
 
 name = sys.argv[1]
@@ -69,6 +70,47 @@ async def threads(times=2000):
     for _ in range(times):
         await asyncio.to_thread(time.monotonic)
     return start, times, "call"
+
+
+def read_now(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+async def read_file(path):
+    return await asyncio.to_thread(read_now, path)
+
+
+async def read_large(path, pieces):
+    with open(path, "rb") as file:
+        for _ in range(pieces):
+            await asyncio.to_thread(file.read, 1 << 20)
+
+
+async def read_some(folder, first, last):
+    for i in range(first, last):
+        assert len(await read_file(f"{folder}/{i}")) == 1025
+
+
+async def files(times=10000):
+    what = sys.argv[2]
+    workers = 16 if what == "wide" else 1
+    with tempfile.TemporaryDirectory() as folder:
+        if what == "large":
+            with open(f"{folder}/large", "wb") as out:
+                for _ in range(times):
+                    out.write(b"x" * (1 << 20))
+            start = time.perf_counter()
+            await read_large(f"{folder}/large", times)
+            return start, times, "MiB"
+        for i in range(times):
+            with open(f"{folder}/{i}", "wb") as out:
+                out.write(b"x" * 1025)
+        start = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for w in range(workers):
+                group.create_task(read_some(folder, times * w // workers, times * (w + 1) // workers))
+        return start, times, "file"
 
 
 async def startup():

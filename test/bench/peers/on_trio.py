@@ -1,5 +1,6 @@
 """The workloads on Python's trio: on_trio.py WORKLOAD [count...]"""
 import sys
+import tempfile
 import time
 
 import trio
@@ -65,6 +66,43 @@ async def threads(times=2000):
     for _ in range(times):
         await trio.to_thread.run_sync(time.monotonic)
     return start, times, "call"
+
+
+async def read_file(path):
+    async with await trio.open_file(path, "rb") as file:
+        return await file.read()
+
+
+async def read_large(path, pieces):
+    async with await trio.open_file(path, "rb") as file:
+        for _ in range(pieces):
+            await file.read(1 << 20)
+
+
+async def read_some(folder, first, last):
+    for i in range(first, last):
+        assert len(await read_file(f"{folder}/{i}")) == 1025
+
+
+async def files(times=10000):
+    what = sys.argv[2]
+    workers = 16 if what == "wide" else 1
+    with tempfile.TemporaryDirectory() as folder:
+        if what == "large":
+            with open(f"{folder}/large", "wb") as out:
+                for _ in range(times):
+                    out.write(b"x" * (1 << 20))
+            start = time.perf_counter()
+            await read_large(f"{folder}/large", times)
+            return start, times, "MiB"
+        for i in range(times):
+            with open(f"{folder}/{i}", "wb") as out:
+                out.write(b"x" * 1025)
+        start = time.perf_counter()
+        async with trio.open_nursery() as group:
+            for w in range(workers):
+                group.start_soon(read_some, folder, times * w // workers, times * (w + 1) // workers)
+        return start, times, "file"
 
 
 async def startup():

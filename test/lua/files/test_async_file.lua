@@ -25,7 +25,8 @@ test("[FIO-01] a file is opened by a thread and shows its limiter", function(dir
 end)
 
 test("[FIO-02] leaving the block closes the file", function(dir)
-  local path, kept = make(dir / "a", "hello"), nil
+  local path = make(dir / "a", "hello")
+  local kept
   do
     local file <close> = anyio.open_file(path)
     t.eq(file.closed, false)
@@ -224,10 +225,11 @@ test("[FIO-08] a read is not abandoned: its data comes, then the cancellation", 
       file:close()
     end)
     -- opening a pipe waits for the other end
-    local out <close> = anyio.open_file(path, "wb")
+    local out = anyio.open_file(path, "wb")
     while not file do sleep(0.001) end
     -- kept open until the reader has its data
     while not got do sleep(0.001) end
+    out:close()
   end)
   t.eq(got, "data")
   t.eq(went_on, nil)
