@@ -23,6 +23,7 @@ static const luaL_Reg modules[] = {
     {"_anyrun.pipe", luaopen_anyrun_pipe},
     {"_anyrun.process", luaopen_anyrun_process},
     {"_anyrun.signal", luaopen_anyrun_signal},
+    {"_anyrun.stock", luaopen_anyrun_stock},
     {"_anyrun.terminal", luaopen_anyrun_terminal},
     {"_anyrun.text", luaopen_anyrun_text},
     {"_anyrun.dns", luaopen_anyrun_dns},
@@ -46,6 +47,7 @@ void ar_libs_open(lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, ar_time_sleep);
   lua_setglobal(L, "sleep");
+  ar_stock_open(L);
   /* The classes of what the host itself makes: runs and tasks. */
   ar_class_open(L, "Run");
   ar_class_open(L, "TaskHandle");

@@ -10,6 +10,9 @@
 /* [-0, +0] Make them known to `require`; each is opened on first use. */
 void ar_libs_open(lua_State *L);
 
+/* [-0, +0] Functions of stock Lua that wait get their other side. */
+void ar_stock_open(lua_State *L);
+
 /* sleep(seconds), the global and anyio's. */
 int ar_time_sleep(lua_State *L);
 
@@ -25,6 +28,7 @@ int luaopen_anyrun_channel(lua_State *L);
 int luaopen_anyrun_pipe(lua_State *L);
 int luaopen_anyrun_process(lua_State *L);
 int luaopen_anyrun_signal(lua_State *L);
+int luaopen_anyrun_stock(lua_State *L);
 int luaopen_anyrun_terminal(lua_State *L);
 int luaopen_anyrun_text(lua_State *L);
 int luaopen_anyrun_dns(lua_State *L);
