@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -237,4 +238,11 @@ void *ar_mem_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
   if (nsize <= osize)
     return shrink(ptr, nsize);
   return ar_mem_realloc(ptr, osize, nsize);
+}
+
+void ar_mem_keep(void) {
+#ifdef M_TRIM_THRESHOLD
+  (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  (void)mallopt(M_TRIM_THRESHOLD, 16 << 20);
+#endif
 }

@@ -53,6 +53,12 @@ AR_MUST_CHECK void *ar_mem_region_new(size_t size, bool huge);
 
 void ar_mem_region_free(void *p, size_t size);
 
+/*
+ * Have malloc keep what is given back, up to 16 MiB of it, for the next who
+ * asks: chunks of data come and go, and each would be mapped and cleared anew.
+ */
+void ar_mem_keep(void);
+
 ar_mem_stat ar_mem_stats(void);
 
 /*

@@ -40,6 +40,7 @@ struct ar_lsock {
   bool writing;        /* guard: somebody sends or connects */
   bool impatient;      /* that accept raises what others wait for */
   ar_lsock_end end;    /* how that receive tells the end of the data */
+  bool large;          /* the last chunk that came was */
   bool connected;      /* a datagram socket's: it has one peer */
   unsigned char tries; /* so far, where nothing tells when to try again */
   size_t max;          /* bytes it wants at most */

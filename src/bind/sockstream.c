@@ -17,6 +17,24 @@
 /* At most so much is received at a time, however much is wanted. */
 #define CHUNK 65536
 
+/* Chunks from this size on are garbage that comes fast. Lua collects whenever
+ * it holds a fifth more than before: with a small program that is every few
+ * chunks, and most of the time goes into looking at the same live objects. So
+ * after the first of them comes ballast, memory that is never touched: by its size
+ * the collector goes, but the system has nothing to give for it. */
+#define LARGE 4096
+#define BALLAST ((size_t)8 << 20)
+
+static const char key_ballast[] = "ballast";
+
+static void take_ballast(lua_State *L) {
+  if (AR_UNLIKELY(lua_rawgetp(L, LUA_REGISTRYINDEX, key_ballast) == LUA_TNIL)) {
+    (void)lua_newuserdatauv(L, BALLAST, 0);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key_ballast);
+  }
+  lua_pop(L, 1);
+}
+
 static ar_lsock *check_stream(lua_State *L) {
   return ar_check_lsock_kind(L, AR_LSOCK_STREAM);
 }
@@ -43,6 +61,7 @@ static int receive_once(lua_State *L, ar_lsock *s) {
     ar_lsock_broken(L, err, "cannot receive");
   if (n == 0)
     return at_end(L, s);
+  s->large = n >= LARGE;
   lua_pushlstring(L, chunk, n);
   return 1;
 }
@@ -82,6 +101,8 @@ static int begin_to_receive(lua_State *L, size_t max, ar_lsock_end end) {
   s->end = end;
   s->max = max;
   lua_settop(L, 1);
+  if (AR_UNLIKELY(s->large)) /* now, since it may raise: no byte is taken yet */
+    take_ballast(L);
   return wait_to_receive(L, s, c);
 }
 

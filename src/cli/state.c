@@ -43,6 +43,7 @@ static int panic(lua_State *L) {
 
 /* The debug build looks at each block by itself. */
 lua_State *ar_state_new(ar_warnings *warnings) {
+  ar_mem_keep();
 #ifdef AR_DEBUG
   ar_slabs *slabs = NULL;
   lua_State *L = lua_newstate(ar_mem_lua_alloc, NULL);
