@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "bind/worker.h"
+#include "host/interrupt.h"
 #include "host/lrun.h"
 #include "host/marshal.h"
 #include "host/raise.h"
@@ -192,6 +193,9 @@ static int call_join(lua_State *L) {
     until = ar_time_add(ar_clock_monotonic(),
                         ar_time_of_seconds(seconds > 0 ? seconds : 0));
   }
+  if (ar_host_of(L)->listens &&
+      !ar_call_join_alert(call, until, ar_interrupt_flag()))
+    ar_interrupt_raise(L); /* or the time is over, or it is not for us */
   lua_pushboolean(L, ar_call_join(call, until));
   return 1;
 }

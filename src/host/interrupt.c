@@ -63,6 +63,16 @@ static bool is_open_to_it(const ar_lrun *run) {
   return !run->restricted && !ar_coro_of(s->current)->guarded;
 }
 
+void ar_interrupt_raise(lua_State *L) {
+  ar_lrun *run = ar_host_of(L)->run;
+  int signum;
+  if (run != NULL && !is_open_to_it(run))
+    return; /* the loop's matter, when it goes on */
+  signum = ar_interrupt_take();
+  if (signum != 0)
+    raise_here(L, run, signum);
+}
+
 static void on_hook(lua_State *L, lua_Debug *ar) {
   ar_host *host = ar_host_of(L);
   ar_lrun *run = host->run;

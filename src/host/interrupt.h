@@ -29,6 +29,10 @@ void ar_interrupt_entering_slow(lua_State *L);
 /* The flag: number of the signal that is pending, 0 for none. */
 const volatile int *ar_interrupt_flag(void);
 
+/* [-0, +0] A C function that blocked the thread was woken by a signal: raises
+ * what is pending, where code that runs may be told. */
+void ar_interrupt_raise(lua_State *L);
+
 /* Take the pending signal: its number, 0 if there is none. */
 int ar_interrupt_take(void);
 

@@ -3,11 +3,18 @@
  * answer.
  */
 
+#define _GNU_SOURCE /* ppoll */
+
 #include "loop/call.h"
 
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+#include "loop/clock.h"
 #include "loop/door.h"
 
 static void lock(ar_call *call) {
@@ -73,6 +80,7 @@ ar_call *ar_call_new(void) {
   (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
   (void)pthread_cond_init(&call->cond, &attr);
   (void)pthread_condattr_destroy(&attr);
+  call->joiner = -1;
   ar_list_init(&call->asks);
   ar_link_init(&call->in_asks);
   call->news.deliver = deliver_news;
@@ -89,6 +97,47 @@ ar_call_state ar_call_state_of(ar_call *call) {
   state = call->state;
   unlock(call);
   return state;
+}
+
+static bool set_joiner(ar_call *call, int fd) {
+  bool over;
+  lock(call);
+  call->joiner = fd;
+  over = ar_call_state_is_final(call->state);
+  unlock(call);
+  return over;
+}
+
+/* Signals are let in only while it sleeps: none comes between the look at the
+ * flag and the wait. False: go on. */
+static bool sleep_alert(int fd, ar_time until, const sigset_t *open) {
+  struct pollfd poll = {fd, POLLIN, 0};
+  ar_time left = until - ar_clock_monotonic();
+  struct timespec ts = {(time_t)(left / 1000000000), (long)(left % 1000000000)};
+  if (until != AR_TIME_MAX && left <= 0)
+    return true;
+  return ppoll(&poll, 1, until != AR_TIME_MAX ? &ts : NULL, open) == 0;
+}
+
+bool ar_call_join_alert(ar_call *call, ar_time until,
+                        const volatile int *flag) {
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  sigset_t all, open;
+  bool over;
+  if (fd < 0)
+    return ar_call_join(call, until); /* deaf, rather than not at all */
+  (void)sigfillset(&all);
+  (void)pthread_sigmask(SIG_SETMASK, &all, &open);
+  over = set_joiner(call, fd);
+  while (!over && *flag == 0) {
+    if (sleep_alert(fd, until, &open))
+      break;
+    over = set_joiner(call, fd);
+  }
+  over = set_joiner(call, -1);
+  (void)pthread_sigmask(SIG_SETMASK, &open, NULL);
+  (void)close(fd);
+  return over;
 }
 
 const ar_parcel *ar_call_begin(ar_call *call) {
@@ -131,6 +180,8 @@ bool ar_call_finish(ar_call *call, ar_call_state state, ar_parcel *answer) {
     call->answer = answer;
     answer = NULL;
     (void)pthread_cond_broadcast(&call->cond);
+    if (call->joiner >= 0)
+      (void)eventfd_write(call->joiner, 1);
     tell = must_tell(call);
   }
   unlock(call);

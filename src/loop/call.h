@@ -48,6 +48,7 @@ struct ar_call {
   ar_list asks;       /* ar_call by in_asks, each counted */
   bool deserted;      /* nobody serves asks any more: they go to the door */
   bool posted;        /* `news` is on its way */
+  int joiner;         /* owned by who joins: written to at the end; -1: none */
   ar_err failure;     /* why it was REFUSED, if that is known */
   /* Set before the call is known to others: */
   const char *backend; /* default of a state made for it (a constant) */
@@ -98,6 +99,10 @@ ar_parcel *ar_call_take_answer(ar_call *call);
 /* Wait until it is over or the time (of the monotonic clock) has come. True:
  * it is over. */
 bool ar_call_join(ar_call *call, ar_time until);
+
+/* The same for the thread that takes the signals, which end the wait when the
+ * handler has set the flag. One thread at a time. */
+bool ar_call_join_alert(ar_call *call, ar_time until, const volatile int *flag);
 
 /* Wait until somebody has begun it, or it is over. */
 void ar_call_join_begun(ar_call *call);

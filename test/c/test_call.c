@@ -210,3 +210,14 @@ TEST("a cell keeps its parcel") {
   CHECK_EQ(cell->values->bytes[0], 7);
   ar_shared_drop(&cell->shared);
 }
+
+TEST("waiting alertly ends by the flag, the time or the end") {
+  ar_call *call = ar_call_new();
+  volatile int flag = 1;
+  CHECK(!ar_call_join_alert(call, AR_TIME_MAX, &flag));
+  flag = 0;
+  CHECK(!ar_call_join_alert(call, ar_clock_monotonic() + 1000000, &flag));
+  CHECK(ar_call_finish(call, AR_CALL_ANSWERED, NULL));
+  CHECK(ar_call_join_alert(call, AR_TIME_MAX, &flag));
+  ar_call_drop(call);
+}

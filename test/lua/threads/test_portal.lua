@@ -324,3 +324,13 @@ t.test("a run that is busy hears of other threads, too", function()
     thread:join()
   end)
 end)
+
+t.test("control-C ends a call that blocks the first thread", {plain = true}, function()
+  local kill
+  local ok, err = pcall(with_portal, function(portal)
+    kill = io.popen "sleep 0.1; kill -INT $PPID"
+    portal:call(anyio.sleep_forever)
+  end)
+  kill:close()
+  t.eq({ok, err.name}, {false, "KeyboardInterrupt"})
+end)
