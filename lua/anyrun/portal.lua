@@ -112,6 +112,7 @@ local function start(ask, info, variables, f, ...)
     return
   end
   local body = info.promise and running.perform_starting or running.perform
+  running.expect((info.promise or ask):id())
   home.tg:start_soon({ body, name = info.name or require "anyrun.names"(f),
     context = context.of(variables) }, ask, info.promise, f, ...)
 end

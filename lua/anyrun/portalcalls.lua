@@ -36,11 +36,23 @@ local function settle(ask, entry, id, ok, ...)
   if kind & ~3 ~= 0 and kind & 1 == 0 then errors.rethrow((...)) end
 end
 
+--- A call has arrived, and a task for it is on its way: callbacks that come
+--- before its first step wait for its end.
+---@param id userdata the call's
+---@return table entry
+---Checkpoint: never.
+---@usage calls.expect(ask:id())
+function calls.expect(id)
+  local entry = {}
+  running[id] = entry
+  return entry
+end
+
 -- Calls f in a scope by which the future can cancel it.
 local function run(ask, f, ...)
   local scope, id, args = new_scope(), ask:id(), table.pack(...)
-  local entry = { scope = scope }
-  running[id] = entry
+  local entry = running[id] or calls.expect(id)
+  entry.scope = scope
   if ask:cancelled() then scope:cancel() end
   return settle(ask, entry, id, errors.try(scope, function()
     return f(table.unpack(args, 1, args.n))
@@ -106,7 +118,8 @@ end
 
 function door_lib.handlers.cancel(ask, id)
   local entry = running[id]
-  if entry then entry.scope:cancel() end
+  -- one that has not begun sees by itself that its call was withdrawn
+  if entry and entry.scope then entry.scope:cancel() end
   ask:reply(true)
 end
 

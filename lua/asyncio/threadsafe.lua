@@ -58,6 +58,7 @@ end
 function door.handlers.task(ask, name, variables, f, ...)
   local opts = door.spawn_options(variables)
   opts.name = name or require("asyncio.tasks").next_name()
+  calls.expect(ask:id())
   task_lib.spawn(opts, calls.perform, ask, nil, f, ...)
 end
 
