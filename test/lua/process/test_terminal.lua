@@ -4,6 +4,7 @@
 local anyio = require "anyio"
 local t = require "harness"
 
+require "_anyrun.pipe" -- the class of what native.terminal gives
 local has, native = pcall(require, "_anyrun.test")
 local opts = { skip = not (has and native.terminal) and "no debug build" or nil }
 local ANYRUN <const> = os.getenv "ANYRUN" or "build/debug/anyrun"
