@@ -8,7 +8,7 @@ end
 
 run(function()
   anyio.create_task_group(function(tg)
-    tg:start_soon(greet, "world", 0.02)
+    tg:start_soon(greet, "world", 0.2)
     tg:start_soon(greet, "anyio", 0.01)
     print("two tasks started on " .. current_async_library())
   end)

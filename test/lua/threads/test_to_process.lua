@@ -91,14 +91,15 @@ t.test("[PRC-09] processes that were idle for long are ended", function()
   local first = run_sync(pid)
   local time = require "_anyrun.time"
   local real = time.monotonic
-  local ids = {}
+  local ids, names = {}, {os.tmpname(), os.tmpname()}
   anyio.create_task_group(function(tg)
     for i = 1, 2 do
       tg:start_soon(function()
-        ids[i] = run_sync({function()
-          for _ = 1, 5000000 do end -- until the other one has begun
+        ids[i] = run_sync({function(mine, other)
+          os.remove(mine)
+          while os.rename(other, other) do end -- until the other one has begun
           return pid()
-        end, limiter = anyio.CapacityLimiter(1)})
+        end, limiter = anyio.CapacityLimiter(1)}, names[i], names[3 - i])
       end)
     end
   end)

@@ -77,7 +77,7 @@ end
 local function cut_at_each(version, step)
   local contexts = contexts_of(version)
   local all = measure(contexts)
-  for n = 0, all - 1, step do
+  for n = t.seed % step, all - 1, step do -- another seed, other bytes
     local near, far = peers.pair()
     local cut = cutting(far, n)
     local data, ending = session(near, cut, contexts)
@@ -92,7 +92,7 @@ end
 local function spoil_each(version, step)
   local contexts = contexts_of(version)
   local all = measure(contexts)
-  for n = 1, all, step do
+  for n = 1 + t.seed % step, all, step do
     local near, far = peers.pair()
     local cut = cutting(far, all, n)
     local data, ending = session(near, cut, contexts)
@@ -108,12 +108,12 @@ end
 for _, version in ipairs{"TLSv1_2", "TLSv1_3"} do
   t.test("[TLS-09] cut off here and there, it is broken, never ended, " .. version,
     function() cut_at_each(version, 101) end)
-  t.test("[TLS-09] cut off at each byte, it is broken, never ended, " .. version,
-    {slow = true}, function() cut_at_each(version, 1) end)
+  t.test("[TLS-09] cut off at many bytes, it is broken, never ended, " .. version,
+    {slow = true}, function() cut_at_each(version, 7) end)
   t.test("a byte that changed here and there is noticed, " .. version,
     function() spoil_each(version, 103) end)
-  t.test("a byte that changed anywhere is noticed, " .. version, {slow = true},
-    function() spoil_each(version, 1) end)
+  t.test("many a byte that changed is noticed, " .. version, {slow = true},
+    function() spoil_each(version, 7) end)
 end
 
 t.test("a server that gets garbage answers with an error, whatever it is", function()
