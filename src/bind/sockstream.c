@@ -19,9 +19,9 @@
 
 /* Chunks from this size on are garbage that comes fast. Lua collects whenever
  * it holds a fifth more than before: with a small program that is every few
- * chunks, and most of the time goes into looking at the same live objects. So
- * after the first of them comes ballast, memory that is never touched: by its size
- * the collector goes, but the system has nothing to give for it. */
+ * chunks, and most of the time goes into looking at the same live objects.
+ * After the first of them comes ballast, memory that is never touched: by its
+ * size the collector goes, but the system has nothing to give for it. */
 #define LARGE 4096
 #define BALLAST ((size_t)8 << 20)
 
