@@ -92,6 +92,7 @@ ar_clock *ar_lclock_open(lua_State *L, int self, int opts) {
   c->clock.threshold = NULL;
   c->clock.jump = NULL;
   c->clock.offset = 0;
+  c->clock.is_far = NULL;
   c->run = lua_touserdata(L, self);
   c->host = c->run->host;
   lua_createtable(L, 0, 1);

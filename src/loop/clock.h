@@ -26,6 +26,9 @@ struct ar_clock {
   /* Every task is blocked: move on to the next deadline. */
   void (*jump)(ar_clock *clock, ar_time deadline);
   ar_time offset; /* system clock: added to monotonic time */
+  /* Is `when` so far off that the time need not be read to know? False says
+   * nothing. NULL: never. */
+  bool (*is_far)(ar_clock *clock, ar_time when);
 };
 
 /* Nanoseconds of the monotonic clock. */
@@ -41,6 +44,10 @@ ar_time ar_time_of_seconds(double seconds);
 /* Nanoseconds to seconds; AR_TIME_MAX becomes infinity, and -AR_TIME_MAX its
 ** opposite. */
 double ar_time_to_seconds(ar_time time);
+
+static inline bool ar_clock_is_far(ar_clock *clock, ar_time when) {
+  return clock->is_far != NULL && clock->is_far(clock, when);
+}
 
 static inline ar_time ar_clock_now(ar_clock *clock) {
   return clock->now(clock);

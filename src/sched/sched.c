@@ -87,7 +87,8 @@ static bool wait_for_events(ar_sched *s, ar_time timeout) {
 }
 
 static void expire(ar_sched *s) {
-  if (ar_heap_size(&s->deadlines) != 0)
+  if (ar_heap_size(&s->deadlines) != 0 &&
+      !ar_clock_is_far(s->clock, ar_heap_min_key(&s->deadlines)))
     ar_deadlines_expire(s, ar_sched_now(s));
 }
 

@@ -1,11 +1,12 @@
---- Timeouts around a checkpoint. arg: how many, then "quiet" (they do not
--- fire) or "fire" (each does). Unit: ns/scope.
+--- Timeouts around a wait. arg: how many, then "quiet" (they do not fire:
+-- a checkpoint) or "fire" (each ends a wait for ever). Unit: ns/scope.
 local anyio = require "anyio"
 local count, fire = tonumber(arg[1]) or 100000, arg[2] == "fire"
 local delay = fire and 0 or 3600
+local checkpoint = require("anyio.lowlevel").checkpoint
 
 local function body()
-  anyio.sleep(0)
+  if fire then anyio.sleep_forever() else checkpoint() end
 end
 
 local start = anyio.current_time()

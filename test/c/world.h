@@ -77,6 +77,7 @@ static inline void world_open(world *w, const char *backend) {
   w->clock.threshold = world_threshold;
   w->clock.jump = world_jump;
   w->clock.offset = 0;
+  w->clock.is_far = NULL;
   w->time = 1000;
   w->jumps = 0;
   w->said = 0;
