@@ -70,3 +70,18 @@ TEST("until forever it is forever") {
   ar_clock_init_system(&clock, 0);
   CHECK_EQ(clock.to_sleep(&clock, AR_TIME_MAX), AR_TIME_MAX);
 }
+
+TEST("what is near is not far off, with any offset") {
+  static const ar_time offsets[] = {0, 12345678901234, -5};
+  for (size_t i = 0; i < ar_countof(offsets); i++) {
+    ar_clock clock;
+    ar_time now;
+    ar_clock_init_system(&clock, offsets[i]);
+    now = ar_clock_now(&clock);
+    CHECK(!ar_clock_is_far(&clock, now - 1000000000));
+    CHECK(!ar_clock_is_far(&clock, now));
+    CHECK(!ar_clock_is_far(&clock, now + 1000000));
+    CHECK(ar_clock_is_far(&clock, now + 3600 * (ar_time)1000000000) ||
+          clock.is_far == NULL);
+  }
+}
