@@ -30,10 +30,12 @@ end
 
 local serial = 0
 
---- A name in the abstract space that nobody else has.
+--- A name in the abstract space that nobody else has: processes that begin in
+--- the same second may have the same random numbers.
 function net.abstract()
+  local stat <close> = assert(io.open "/proc/self/stat")
   serial = serial + 1
-  return ("\0anyrun-test-%p-%d-%d"):format(net, serial, math.random(1 << 40))
+  return ("\0anyrun-test-%d-%d"):format(stat:read "n", serial)
 end
 
 --- Calls `body(folder)` with a new folder, which is removed.
