@@ -113,8 +113,15 @@ void ar_call_end_hook(ar_call *call) {
 int ar_thread_at_end(lua_State *L) {
   ar_call *call = ar_check_call(L, 1);
   ar_lrun *run = call->door != NULL ? call->door->run : NULL;
+  lua_settop(L, 2);
   if (run == NULL)
     return 0;
+  /* The task was cancelled, and before its next step the loop heard of the
+   * end: there was nothing to be done yet, and nobody will tell again. */
+  if (!call->left && ar_call_state_is_final(ar_call_state_of(call))) {
+    (void)ar_item_soon(L, run, 2, 0, 0);
+    return 0;
+  }
   push_vars(L, run);
   lua_pushvalue(L, 2);
   lua_rawsetp(L, -2, call);
