@@ -14,20 +14,30 @@ UvLoop._uvloop = true
 
 local LONGEST <const> = 3600 * 24 * 365 * 100
 
+local function milliseconds() return monotonic() * 1000 // 1 end
+
 --- The monotonic clock, in seconds, whole milliseconds of it.
 ---@return number
 ---Checkpoint: never.
 ---@usage local start = loop:time()
-function UvLoop:time() return monotonic() * 1000 // 1 / 1000 end
+function UvLoop:time() return milliseconds() / 1000 end
 
--- Whole milliseconds; less than half of one is none: a place in the queue.
-function UvLoop:_later(fname, delay, ...)
+-- Whole milliseconds from `now`, which are counted in whole numbers, so that
+-- two ways to the same one meet; less than half of one is none: a place in the
+-- queue.
+local function after(loop, fname, now, delay, ...)
   local ms = (math.max(0, math.min(delay, LONGEST)) * 1000 + 0.5) // 1
-  return handles.at(self, fname, self:time() + ms / 1000, ms == 0, ...)
+  return handles.at(loop, fname, (now + ms) / 1000, ms == 0, ...)
 end
 
+function UvLoop:_later(fname, delay, ...)
+  return after(self, fname, milliseconds(), delay, ...)
+end
+
+-- The clock is read once: it may go on between two readings.
 function UvLoop:_at(fname, when, ...)
-  return self:_later(fname, when - self:time(), ...)
+  local now = milliseconds()
+  return after(self, fname, now, when - now / 1000, ...)
 end
 
 return UvLoop
