@@ -79,7 +79,7 @@ end
 -- What the core is told. Options of the command line are the defaults of the
 -- backend that it names.
 local function settings_of(name, given, level)
-  local settings = { backend = name, library = "anyio" }
+  local settings = { backend = name }
   if name == native.default_backend() then
     take(settings, name, native.default_options() or {}, level + 1)
   end

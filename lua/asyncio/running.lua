@@ -29,7 +29,7 @@ function running.open(self)
     error(errors.RuntimeError("This event loop is already running"), 3)
   end
   self._run = self._run or run_lib.open({
-    backend = "asyncio", library = "asyncio", uvloop = self._uvloop,
+    backend = "asyncio", uvloop = self._uvloop,
     debug = self._debug, loop = self,
   })
   return self._run

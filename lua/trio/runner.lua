@@ -53,7 +53,6 @@ function runner.run(main, opts, ...)
   end
   local native = {
     backend = "trio",
-    library = "trio",
     name = name,
     context = context,
     clock = opts.clock,

@@ -25,18 +25,6 @@ static ar_lrun *check_run(lua_State *L, int idx) {
 static ar_lrun *open_run(lua_State *L, int opts) {
   ar_lrun *run = ar_lrun_open(L, opts);
   int self = lua_gettop(L);
-  lua_getiuservalue(L, self, AR_RUN_VARS);
-  lua_getfield(L, opts, "loop");
-  lua_setfield(L, -2, "loop");
-  lua_getfield(L, opts, "library");
-  lua_setfield(L, -2, "library");
-  lua_getfield(L, opts, "debug");
-  lua_setfield(L, -2, "debug");
-  lua_getfield(L, opts, "clock");
-  lua_setfield(L, -2, "clock");
-  lua_getfield(L, opts, "uvloop");
-  lua_setfield(L, -2, "uvloop");
-  lua_pop(L, 1);
   ar_push_context(L);
   lua_setiuservalue(L, self, AR_RUN_CONTEXT);
   return run;

@@ -66,6 +66,17 @@ static void open_extras(lua_State *L, ar_lrun *run, int self, int opts) {
   ar_hooks_open(L, run, self, opts);
 }
 
+/* What the faces ask the run for later. */
+static void keep_options(lua_State *L, int self, int opts) {
+  static const char *const names[] = {"loop", "debug", "clock", "uvloop"};
+  lua_newtable(L);
+  for (size_t i = 0; opts != 0 && i < ar_countof(names); i++) {
+    lua_getfield(L, opts, names[i]);
+    lua_setfield(L, -2, names[i]);
+  }
+  lua_setiuservalue(L, self, AR_RUN_VARS);
+}
+
 ar_lrun *ar_lrun_open(lua_State *L, int opts) {
   ar_host *host = ar_host_of(L);
   const char *name = string_option(L, opts, "backend", host->backend);
@@ -82,8 +93,7 @@ ar_lrun *ar_lrun_open(lua_State *L, int opts) {
   luaL_setmetatable(L, "Run");
   run->host = host;
   ar_list_init(&run->loose);
-  lua_newtable(L);
-  lua_setiuservalue(L, self, AR_RUN_VARS);
+  keep_options(L, self, opts);
   clock = ar_lclock_open(L, self, opts);
   err = ar_run_open(&run->run, backend,
                     backend->fast != NULL && option_is_set(L, opts, "uvloop"),
