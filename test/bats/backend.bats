@@ -84,11 +84,12 @@ NAME='sleep(0) io.write(current_async_library())'
   has "boolean expected" "${stderr_lines[0]}"
 }
 
-@test "backend options reach the implicit run and run()" {
-  for code in "$NAME" "run(function() $NAME end)"; do
+@test "[RUN-11 RUN-13] backend options reach the implicit run and run()" {
+  local loop='print(require("asyncio").get_running_loop())'
+  for code in "$loop" "run(function() $loop end)"; do
     run --separate-stderr anyrun --backend-option=use_uvloop=true \
-      --backend-option debug=false -e "$code"
-    expect 0 "asyncio"
+      --backend-option debug=true -e "$code"
+    expect 0 "<UvLoop running=true closed=false debug=true>"
   done
 }
 
