@@ -79,6 +79,7 @@ static bool is_finalizer(const lua_Debug *ar) {
 /* Raise the error that names the C function in the way in coroutine `in`. */
 AR_NORETURN static void refuse(lua_State *L, lua_State *in) {
   lua_Debug ar;
+  const ar_hop *hop = ar_host_of(L)->hop;
   int level = in == L ? 1 : 0;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   if (in != L)
@@ -88,6 +89,8 @@ AR_NORETURN static void refuse(lua_State *L, lua_State *in) {
     if (is_finalizer(&ar))
       ar_raise(L, "RuntimeError",
                "cannot await inside '__gc' (a finalizer cannot be suspended)");
+    if (strcmp(ar.namewhat, "hook") == 0)
+      ar_raise(L, "RuntimeError", "cannot await inside a hook of debug.sethook");
     if (*ar.what != 'C' || is_transparent(in, &ar))
       continue;
     push_function_name(in, &ar);
@@ -97,6 +100,9 @@ AR_NORETURN static void refuse(lua_State *L, lua_State *in) {
              "cannot await inside '%s' (a C function that cannot be suspended)",
              lua_tostring(L, -1));
   }
+  /* What this coroutine still has to close is closed from outside of it. */
+  if (hop != NULL && hop->L != in)
+    refuse(L, hop->L);
   ar_raise(L, "RuntimeError",
            "cannot await inside a C function that cannot be suspended");
 }

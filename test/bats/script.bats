@@ -173,6 +173,21 @@ script	$backend"
   done
 }
 
+@test "a generator made before the first await may await when it fails" {
+  save s.lua <<'EOF'
+local g = coroutine.wrap(function()
+  local _ <close> = setmetatable({}, {__close = function() sleep(0) print "closed" end})
+  error("x", 0)
+end)
+print(pcall(g))
+EOF
+  for backend in asyncio trio; do
+    run --separate-stderr anyrun --backend=$backend s.lua
+    expect 0 "closed
+false	x"
+  done
+}
+
 @test "closed standard streams do no harm to the files a script opens" {
   save s.lua <<'EOF'
 local f = assert(io.open("data", "w"))
