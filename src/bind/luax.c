@@ -103,8 +103,21 @@ static void check_spec_keys(lua_State *L, int idx, const char *fname) {
   }
 }
 
+/* A context must be one; anything else would fail where a variable is read. */
+static void check_spec_context(lua_State *L, int idx, const char *fname) {
+  int top = lua_gettop(L);
+  if (lua_getfield(L, idx, "context") != LUA_TNIL &&
+      (luaL_getmetafield(L, -1, "__name") != LUA_TSTRING ||
+       strcmp(lua_tostring(L, -1), "Context") != 0))
+    ar_raise(L, "TypeError",
+             "bad argument #%d to '%s' (task spec: Context expected as "
+             "'context', got %s)",
+             idx > 1 ? idx - 1 : idx, fname, luaL_typename(L, top + 1));
+}
+
 ar_spec ar_check_spec(lua_State *L, int idx, const char *fname) {
   ar_spec spec = {idx, 0};
+  int top = lua_gettop(L);
   if (AR_LIKELY(lua_isfunction(L, idx)) || is_callable(L, idx))
     return spec;
   if (!lua_istable(L, idx))
@@ -113,6 +126,8 @@ ar_spec ar_check_spec(lua_State *L, int idx, const char *fname) {
              "%s)",
              idx > 1 ? idx - 1 : idx, fname, luaL_typename(L, idx));
   check_spec_keys(L, idx, fname);
+  check_spec_context(L, idx, fname);
+  lua_settop(L, top);
   lua_rawgeti(L, idx, 1);
   if (!is_callable(L, -1))
     ar_raise(L, "TypeError",

@@ -253,3 +253,17 @@ t.test("arguments are checked", { plain = true }, function()
   t.raises("bad argument #1 to 'run' (function expected, got no value)",
     ctx.run, ctx)
 end)
+
+t.test("a task spec refuses a context that is none, and keys nobody knows", function()
+  anyio.create_task_group(function(tg)
+    local function f() end
+    t.raises("bad argument #1 to 'start_soon' (task spec: Context expected as 'context', got table)",
+      tg.start_soon, tg, {f, context = {}})
+    t.raises("bad argument #1 to 'start' (task spec: Context expected as 'context', got number)",
+      tg.start, tg, {f, context = 5})
+    t.raises("unknown key 'nme' in the task spec of 'start_soon' (known: 1 (the function), context, name)",
+      tg.start_soon, tg, {f, nme = "x"})
+    t.raises("bad argument #1 to 'start_soon' (a task spec starts with a function, got nil)",
+      tg.start_soon, tg, {})
+  end)
+end)
