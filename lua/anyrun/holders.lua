@@ -95,9 +95,7 @@ end
 ---Checkpoint: never.
 ---@usage local others = holders.find(tasks)
 function holders.find(tasks)
-  local channels = package.loaded["_anyrun.channel"]
-  if not channels then return function() return "" end end
-  local end_of, found = channels.end_of, {}
+  local end_of, found = require("_anyrun.channel").end_of, {}
   for i = 1, #tasks do search(tasks[i], end_of, found) end
   return function(object)
     local channel, sends = end_of(object)

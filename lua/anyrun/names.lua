@@ -40,17 +40,27 @@ local function from_line(line)
     or line:match("([%w_.]+)%s*=%s*function%s*%(")
 end
 
--- A C function, or one of a library: by where it is kept.
+local function before(a, b)
+  if #a ~= #b then return #a < #b end
+  return a < b
+end
+
+-- A C function, or one of a library: by where it is kept, in the shortest way.
 local function from_modules(f)
+  local best
   for name, module in next, package.loaded do
-    if type(module) == "table" and type(name) == "string" then
+    if type(module) == "table" and type(name) == "string" and name ~= "_G" then
       for key, value in next, module do
         if value == f and type(key) == "string" then
-          if name == "_G" then return key end
-          return name .. "." .. key
+          local full = name .. "." .. key
+          if not best or before(full, best) then best = full end
         end
       end
     end
+  end
+  if best then return best end
+  for key, value in next, package.loaded._G do
+    if value == f and type(key) == "string" then return key end
   end
 end
 
@@ -62,6 +72,10 @@ end
 local function find(f)
   local info = getinfo(f, "S")
   if info.what == "C" then return from_modules(f) or "?" end
+  if info.source:sub(1, 8) == "@anyrun:" then
+    local name = from_modules(f)
+    if name then return name end
+  end
   if info.what == "main" then return info.short_src end
   local line = source_line(info)
   local name = line and from_line(line)

@@ -16,6 +16,7 @@
 #include "bind/libs.h"
 #include "bind/luax.h"
 #include "host/cancelled.h"
+#include "host/embed.h"
 #include "host/leave.h"
 #include "host/lrun.h"
 #include "host/raise.h"
@@ -414,9 +415,8 @@ static int group_index(lua_State *L) {
   }
   if (strcmp(key, "start") != 0)
     return 0;
-  lua_getglobal(L, "require"); /* it is loaded when first asked for */
-  lua_pushliteral(L, "anyrun.start");
-  lua_call(L, 1, 1);
+  /* it is loaded when first asked for */
+  ar_embed_require(L, "anyrun.start");
   lua_pushvalue(L, -1);
   lua_setfield(L, lua_upvalueindex(1), "start");
   return 1;
@@ -485,7 +485,7 @@ static void new_class(lua_State *L, const char *name, ar_class class,
 int luaopen_anyrun_group(lua_State *L) {
   new_class(L, "TaskGroup", AR_CLASS_GROUP, methods);
   new_class(L, "Nursery", AR_CLASS_NURSERY, nursery_methods);
-  luaL_requiref(L, "_anyrun.scope", luaopen_anyrun_scope, 0);
+  ar_embed_require(L, "_anyrun.scope");
   lua_pop(L, 1);
   ar_coro_transparent(L, create_task_group);
   ar_coro_transparent(L, open_nursery);

@@ -17,6 +17,7 @@
 #include "bind/calls.h"
 #include "bind/libs.h"
 #include "bind/worker.h"
+#include "host/embed.h"
 #include "host/lrun.h"
 #include "host/marshal.h"
 #include "host/raise.h"
@@ -264,7 +265,7 @@ static const luaL_Reg functions[] = {{"start", peer_start},
                                      {NULL, NULL}};
 
 int luaopen_anyrun_peer(lua_State *L) {
-  luaL_requiref(L, "_anyrun.thread", luaopen_anyrun_thread, 0);
+  ar_embed_require(L, "_anyrun.thread");
   ar_class_open(L, PEER);
   luaL_getmetatable(L, PEER);
   luaL_setfuncs(L, methods, 0);

@@ -10,6 +10,7 @@
 #include "bind/item.h"
 #include "bind/libs.h"
 #include "bind/luax.h"
+#include "host/embed.h"
 #include "host/hooks.h"
 #include "host/lrun.h"
 #include "host/raise.h"
@@ -218,9 +219,7 @@ static int run_report(lua_State *L) {
     ar_lrun_report(L, run);
     return 0;
   }
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "anyrun.report");
-  lua_call(L, 1, 1);
+  ar_embed_require(L, "anyrun.report");
   lua_insert(L, 1);
   lua_call(L, 1, 0);
   return 0;

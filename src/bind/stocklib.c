@@ -5,6 +5,7 @@
 
 #include "bind/libs.h"
 #include "bind/luax.h"
+#include "host/embed.h"
 
 static const char key_stock[] = "functions of stock Lua";
 
@@ -12,9 +13,7 @@ static int os_execute(lua_State *L) {
   if (lua_type(L, 1) != LUA_TSTRING || !ar_coro_is_suspendable(L))
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
   lua_settop(L, 1);
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "anyrun.process.stock");
-  lua_call(L, 1, 1);
+  ar_embed_require(L, "anyrun.process.stock");
   lua_getfield(L, -1, "execute");
   lua_replace(L, 2);
   lua_insert(L, 1); /* stack: function, command */

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "host/cancelled.h"
 #include "host/dump.h"
+#include "host/embed.h"
 #include "host/lrun.h"
 #include "host/raise.h"
 
@@ -485,7 +486,7 @@ static const luaL_Reg functions[] = {
 int luaopen_anyrun_task(lua_State *L) {
   luaL_newlib(L, functions);
   /* Checkpoints are time's neighbours in C, and tasks' in Lua. */
-  luaL_requiref(L, "_anyrun.time", luaopen_anyrun_time, 0);
+  ar_embed_require(L, "_anyrun.time");
   for (const char *const *name =
            (const char *const[]){"checkpoint", "checkpoint_if_cancelled",
                                  "cancel_shielded_checkpoint", NULL};

@@ -19,6 +19,7 @@
 #include "bind/libs.h"
 #include "cli/errval.h"
 #include "cli/report.h"
+#include "host/embed.h"
 #include "host/host.h"
 
 #define INIT_VAR "LUA_INIT"
@@ -258,9 +259,7 @@ static void set_backend_options(lua_State *L, script *s) {
 
 /* Raises where the backend does not know what the command line tells it. */
 static int check_backend_options(lua_State *L) {
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "anyrun.run");
-  lua_call(L, 1, 1);
+  ar_embed_require(L, "anyrun.run");
   lua_getfield(L, -1, "implicit_options");
   lua_call(L, 0, 0);
   return 0;

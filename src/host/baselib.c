@@ -11,6 +11,7 @@
 #include <lauxlib.h>
 
 #include "host/coro.h"
+#include "host/embed.h"
 
 /* Stack of `require` while it looks and loads. */
 enum {
@@ -76,7 +77,10 @@ static int searchk(lua_State *L, int status, lua_KContext i) {
 static int base_require(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   lua_settop(L, 1);
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (ar_embed_is_hidden(name))
+    ar_embed_push_hidden(L);
+  else
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_getfield(L, LOADED, name);
   if (lua_toboolean(L, -1))
     return 1; /* loaded already */

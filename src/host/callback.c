@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 
 #include "host/lrun.h"
+#include "host/embed.h"
 #include "host/raise.h"
 #include "host/traceback.h"
 
@@ -27,9 +28,7 @@ void ar_lrun_report(lua_State *L, ar_lrun *run) {
   lua_remove(L, -2);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "anyrun.report");
-    lua_call(L, 1, 1);
+    ar_embed_require(L, "anyrun.report");
   }
   lua_insert(L, -2);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) {

@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 
 #include "host/cancelled.h"
+#include "host/embed.h"
 #include "host/hooks.h"
 #include "host/interrupt.h"
 #include "host/lrun.h"
@@ -27,9 +28,7 @@ void ar_lrun_begin_script(lua_State *L) {
   while (hop->up != NULL)
     hop = hop->up;
   luaL_checkstack(L, 16, NULL);
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "anyrun.run");
-  lua_call(L, 1, 1);
+  ar_embed_require(L, "anyrun.run");
   lua_getfield(L, -1, "implicit_options");
   lua_remove(L, -2);
   lua_call(L, 0, 1); /* stack: options */

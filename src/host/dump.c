@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "host/embed.h"
 #include "host/lrun.h"
 #include "host/traceback.h"
 
@@ -18,9 +19,7 @@ void ar_dump_push_name(lua_State *L, int idx) {
   if (ar_coro_get_extra(L, idx, "name") != LUA_TNIL)
     return;
   lua_pop(L, 1);
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "anyrun.names");
-  lua_call(L, 1, 1);
+  ar_embed_require(L, "anyrun.names");
   lua_getiuservalue(L, idx, AR_UV_BODY);
   lua_call(L, 1, 1);
   lua_pushvalue(L, -1);
@@ -128,9 +127,7 @@ void ar_dump_push_deadlock(lua_State *L, ar_lrun *run) {
     set_stacks(L, c);
     lua_rawseti(L, -2, ++n);
   }
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "anyrun.deadlock");
-  lua_call(L, 1, 1);
+  ar_embed_require(L, "anyrun.deadlock");
   lua_insert(L, -2);
   lua_call(L, 1, 1);
 }

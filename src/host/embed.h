@@ -25,7 +25,21 @@ extern const size_t ar_embed_count;
 /* Is there a module of this name in it? */
 bool ar_embed_has(const char *name);
 
-/* [-0, +0] Let `require` find them, before it looks at the file system. */
+/* Is it one that scripts do not see: `_anyrun.x` or `anyrun.x`? */
+bool ar_embed_is_hidden(const char *name);
+
+/* [-0, +1] The hidden modules that are loaded, by name: they have a table
+ * beside package.loaded, so that no traceback, message or name of a task
+ * calls a function of `anyio` by where the program keeps it. */
+void ar_embed_push_hidden(struct lua_State *L);
+
+/* [-0, +1] A module of the program, whatever a script made of `require`. */
+void ar_embed_require(struct lua_State *L, const char *name);
+
+/*
+ * [-0, +0] Let `require` find them, before it looks at the file system. They
+ * see the globals as they are now, and not what scripts make of them.
+ */
 void ar_embed_open(struct lua_State *L);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <lauxlib.h>
 
+#include "host/embed.h"
 #include "host/lrun.h"
 #include "host/raise.h"
 #include "host/traceback.h"
@@ -37,9 +38,7 @@ static void disable(lua_State *L, ar_lrun *run, int hooks, int object) {
   lua_pop(L, 1);
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "exception");
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "anyrun.report");
-  lua_call(L, 1, 1);
+  ar_embed_require(L, "anyrun.report");
   lua_insert(L, -2);
   lua_call(L, 1, 0);
   lua_pop(L, 1);

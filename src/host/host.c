@@ -22,9 +22,7 @@ const char ar_key_context[] = "context outside any task";
  * is: the same as the module's own field of that name. */
 static int call_lazily(lua_State *L) {
   int nargs = lua_gettop(L);
-  lua_getglobal(L, "require");
-  lua_pushvalue(L, lua_upvalueindex(2));
-  lua_call(L, 1, 1);
+  ar_embed_require(L, lua_tostring(L, lua_upvalueindex(2)));
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_gettable(L, -2);
   lua_replace(L, -2);
@@ -83,9 +81,9 @@ void ar_host_open_thread(lua_State *L, const char *backend) {
   *(ar_host **)lua_getextraspace(host->L) = host;
   *(ar_host **)lua_getextraspace(L) = host;
   new_table(L, ar_key_globals);
-  ar_embed_open(L);
   ar_corolib_open(L);
   ar_baselib_open(L);
+  ar_embed_open(L);
   ar_coro_transparent(L, call_lazily);
   set_lazy_global(L, "run", "anyrun.run");
   set_lazy_global(L, "current_async_library", "anyrun.library");

@@ -21,15 +21,17 @@ static bool is_object(int type) {
   return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TUSERDATA;
 }
 
-/* [-0, +1] package.loaded, whatever `package` is now. */
-static void push_loaded(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+/* [-0, +1] package.loaded, whatever `package` is now, or what is loaded and
+ * hidden. */
+static void push_loaded(lua_State *L, bool hidden) {
+  if (hidden)
+    ar_embed_push_hidden(L);
+  else
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
 }
 
-void ar_known_begin(lua_State *L, ar_copier *c) {
-  uint32_t n = 0;
-  ar_ptrmap_clear(&c->modules);
-  push_loaded(L);
+/* [-1, +0] stack: ..., loaded */
+static uint32_t add_modules(lua_State *L, ar_copier *c, uint32_t n) {
   lua_pushnil(L);
   while (lua_next(L, -2)) {
     if (is_object(lua_type(L, -1)) && lua_type(L, -2) == LUA_TSTRING &&
@@ -38,13 +40,20 @@ void ar_known_begin(lua_State *L, ar_copier *c) {
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
+  return n;
 }
 
-bool ar_known_push_module(lua_State *L, ar_copier *c, int idx) {
-  const void *p = lua_topointer(L, idx);
-  if (ar_ptrmap_get(&c->modules, p) == AR_PTRMAP_NONE)
-    return false;
-  push_loaded(L);
+void ar_known_begin(lua_State *L, ar_copier *c) {
+  uint32_t n;
+  ar_ptrmap_clear(&c->modules);
+  push_loaded(L, false);
+  n = add_modules(L, c, 0);
+  push_loaded(L, true);
+  (void)add_modules(L, c, n);
+}
+
+/* [-1, +0 or 1] stack: ..., loaded */
+static bool push_name_of(lua_State *L, const void *p) {
   lua_pushnil(L);
   while (lua_next(L, -2)) {
     if (lua_topointer(L, -1) == p && lua_type(L, -2) == LUA_TSTRING) {
@@ -55,6 +64,18 @@ bool ar_known_push_module(lua_State *L, ar_copier *c, int idx) {
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
+  return false;
+}
+
+bool ar_known_push_module(lua_State *L, ar_copier *c, int idx) {
+  const void *p = lua_topointer(L, idx);
+  if (ar_ptrmap_get(&c->modules, p) == AR_PTRMAP_NONE)
+    return false;
+  for (int hidden = 0; hidden < 2; hidden++) {
+    push_loaded(L, hidden != 0);
+    if (push_name_of(L, p))
+      return true;
+  }
   return false;
 }
 
@@ -95,6 +116,18 @@ static void read_module(lua_State *L, int names, const char *module) {
   }
 }
 
+/* [-1, +0] stack: names, ..., loaded */
+static void read_modules(lua_State *L, int names) {
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TTABLE &&
+        strcmp(lua_tostring(L, -2), LUA_GNAME) != 0)
+      read_module(L, names, lua_tostring(L, -2));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
 static void read_names(lua_State *L, int self) {
   int top = lua_gettop(L);
   lua_newtable(L);
@@ -104,14 +137,10 @@ static void read_names(lua_State *L, int self) {
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, self, AR_COPIER_NAMES);
-  push_loaded(L);
-  lua_pushnil(L);
-  while (lua_next(L, top + 2)) {
-    if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TTABLE &&
-        strcmp(lua_tostring(L, -2), LUA_GNAME) != 0)
-      read_module(L, top + 1, lua_tostring(L, -2));
-    lua_pop(L, 1);
-  }
+  push_loaded(L, false);
+  read_modules(L, top + 1);
+  push_loaded(L, true);
+  read_modules(L, top + 1);
   /* Globals come last: a script's own alias is nothing that others have. */
   lua_pushglobaltable(L);
   read_module(L, top + 1, LUA_GNAME);
@@ -133,7 +162,7 @@ static bool look_up(lua_State *L, ar_copier *c, int self, int idx) {
   }
   lua_replace(L, top + 1);
   module = lua_tolstring(L, top + 1, &length);
-  push_loaded(L);
+  push_loaded(L, ar_embed_is_hidden(module));
   lua_pushstring(L, module);
   lua_pushlstring(L, module + strlen(module) + 1, length - strlen(module) - 1);
   /* stack: name, loaded, module, field */

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include "base/err.h"
+#include "host/embed.h"
 #include "host/traceback.h"
 
 static const char key_errors[] = "errors";
@@ -15,9 +16,7 @@ static const char key_errors[] = "errors";
 void ar_push_class(lua_State *L, const char *name) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, key_errors) != LUA_TTABLE) {
     lua_pop(L, 1);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "anyrun.errors");
-    lua_call(L, 1, 1);
+    ar_embed_require(L, "anyrun.errors");
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, key_errors);
   }

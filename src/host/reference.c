@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 
+#include "host/embed.h"
 #include "host/raise.h"
 #include "host/sharedbox.h"
 
@@ -145,9 +146,8 @@ void ar_shared_push(lua_State *L, ar_shared *shared) {
   b->shared = NULL;
   if (luaL_getmetatable(L, shared->class->name) == LUA_TNIL) {
     lua_pop(L, 1);
-    lua_getglobal(L, "require");
-    lua_pushstring(L, shared->class->module);
-    lua_call(L, 1, 0);
+    ar_embed_require(L, shared->class->module);
+    lua_pop(L, 1);
     luaL_getmetatable(L, shared->class->name);
   }
   lua_setmetatable(L, -2);

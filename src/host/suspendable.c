@@ -90,7 +90,8 @@ AR_NORETURN static void refuse(lua_State *L, lua_State *in) {
       ar_raise(L, "RuntimeError",
                "cannot await inside '__gc' (a finalizer cannot be suspended)");
     if (strcmp(ar.namewhat, "hook") == 0)
-      ar_raise(L, "RuntimeError", "cannot await inside a hook of debug.sethook");
+      ar_raise(L, "RuntimeError",
+               "cannot await inside a hook of debug.sethook");
     if (*ar.what != 'C' || is_transparent(in, &ar))
       continue;
     push_function_name(in, &ar);

@@ -215,3 +215,50 @@ EOF
   run --separate-stderr anyrun -e 'os.exit(true, true)'
   expect 0 ""
 }
+
+@test "what a script makes of its globals does not reach the library" {
+  save s.lua <<'END'
+local anyio = require "anyio"
+for _, name in ipairs {"pcall", "error", "pairs", "setmetatable", "select", "type"} do
+  _G[name] = nil
+end
+function require(name) print("no " .. name) end
+local ok = anyio.pcall(anyio.fail_after, 0, function() sleep(0) end)
+print(ok, run(function() return anyio.to_thread.run_sync(math.max, 1, 2) end))
+tostring, require = nil, nil
+anyio.create_task_group(function(tg) tg:start_soon(function() nothing() end) end)
+END
+  for backend in asyncio trio; do
+    run --separate-stderr anyrun --backend=$backend s.lua
+    same "standard output" "false	2" "$output"
+    starts "anyrun: s.lua:9: attempt to call a nil value (global 'nothing')" "$stderr"
+    [ "$status" -eq 1 ]
+  done
+}
+
+@test "no message or traceback calls a function by where the program keeps it" {
+  save s.lua <<'END'
+local anyio = require "anyio"
+print(pcall(anyio.move_on_after, "x"))
+anyio.move_on_after(1, function()
+  anyio.create_task_group(function(tg)
+    print(tg:start_soon(anyio.lowlevel.checkpoint).name)
+    print(tg:start_soon(anyio.run_process, {"true"}).name)
+    print(debug.traceback())
+    error "x"
+  end)
+end)
+END
+  run --separate-stderr anyrun s.lua
+  [ "$status" -eq 1 ]
+  has "bad argument #1 to 'anyio.move_on_after' (number expected, got string)" "$output"
+  has "
+anyio.lowlevel.checkpoint
+anyio.run_process
+" "$output"
+  for text in "$output" "$stderr"; do
+    has "in function 'anyio.create_task_group'" "$text"
+    has "in function 'anyio.move_on_after'" "$text"
+  done
+  [[ "$output$stderr" != *_anyrun* ]]
+}
