@@ -59,7 +59,7 @@ static int search(lua_State *L) {
 /* [-0, +1] A copy of the globals. It is a module, so that functions which are
  * copied to other threads find it there. */
 static void push_globals(lua_State *L) {
-  lua_newtable(L);
+  lua_createtable(L, 0, 32);
   lua_pushglobaltable(L);
   lua_pushnil(L);
   while (lua_next(L, -2)) {
