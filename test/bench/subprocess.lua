@@ -1,7 +1,7 @@
---- Start /bin/true and wait for it. arg: how many, how many at a time.
---- Unit: us/process.
+--- Start /bin/true and wait for it. arg: how many at a time, how many.
+-- Unit: us/process.
 local anyio = require "anyio"
-local count, width = tonumber(arg[1]) or 1000, tonumber(arg[2]) or 1
+local width, count = tonumber(arg[1]) or 1, tonumber(arg[2]) or 1000
 
 local NOTHING <const> = { stdin = false, stdout = false, stderr = false }
 
