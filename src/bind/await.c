@@ -86,6 +86,7 @@ int ar_give_way(lua_State *L, ar_coro *c, lua_KFunction k, lua_KContext ctx) {
   c->cancel_points++;
   c->schedule_points++;
   ar_task_yield(&c->task);
+  ar_sched_be_courteous(c->task.sched);
   return ar_suspend(L, k, ctx);
 }
 

@@ -32,6 +32,8 @@ void ar_sched_init(ar_sched *s, const ar_policy *policy, ar_loop *loop,
   s->n_outside = 0;
   s->poll_every = 1;
   s->until_poll = 1;
+  s->courtesy = false;
+  s->spared = false;
   s->hurry = false;
   s->attention = NULL;
 }
@@ -82,6 +84,8 @@ static bool wait_for_events(ar_sched *s, ar_time timeout) {
   AR_INSTRUMENT(s, before_io_wait, NULL, timeout);
   quiet = ar_loop_wait(s->loop, timeout);
   s->until_poll = s->poll_every;
+  s->courtesy = false;
+  s->spared = false;
   AR_INSTRUMENT(s, after_io_wait, NULL, timeout);
   return quiet;
 }
@@ -136,11 +140,22 @@ static bool wait_idle(ar_sched *s) {
   return true;
 }
 
+/* Whoever answers what an event brought gives way after that, and asks for the
+ * next one in the pass that follows: to look in between, too, would be a call
+ * of the system in vain for each event there was. Instruments see each pass. */
+static bool spares_look(ar_sched *s) {
+  s->spared = s->courtesy && !s->spared && s->instruments == NULL;
+  s->courtesy = false;
+  return s->spared;
+}
+
 static void poll_events(ar_sched *s) {
   if (s->until_poll > 1) {
     s->until_poll--;
     return;
   }
+  if (spares_look(s))
+    return;
   s->until_poll = s->poll_every;
   if (!ar_loop_is_alive(s->loop) && s->instruments == NULL)
     return;

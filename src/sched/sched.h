@@ -68,6 +68,9 @@ struct ar_sched {
   size_t n_outside;    /* things outside the loop that may still wake a task */
   unsigned poll_every; /* passes between two looks at the loop */
   unsigned until_poll; /* passes left */
+  bool courtesy;       /* who gave way has only to go on: the pass that
+                        * follows may do without its look */
+  bool spared;         /* the last one did */
   bool hurry; /* ask `until` after this step, rather than after the batch */
   /* Set by the signal handler, through interrupt.c. */
   const volatile int *attention;
@@ -94,6 +97,12 @@ static inline ar_time ar_sched_now(ar_sched *s) {
 
 /* Wait until all are blocked. */
 void ar_sched_add_idler(ar_sched *s, ar_idler *idler);
+
+/* The running task gives way though what it wanted is done: one pass may then
+ * do without a look at the loop, never two in succession. */
+static inline void ar_sched_be_courteous(ar_sched *s) {
+  s->courtesy = true;
+}
 
 /* Number of jobs that are ready now. O(n). */
 size_t ar_sched_runnable(const ar_sched *s);

@@ -141,6 +141,38 @@ TEST("with tasks ready, events are looked for once in poll_every passes") {
   }
 }
 
+static void play_courteous(actor *a) {
+  ar_task_yield(&a->task);
+  ar_sched_be_courteous(a->task.sched);
+}
+
+TEST("after courtesy a pass may do without its look, every second one") {
+  world w;
+  actor a;
+  uv_idle_t idle;
+  recorder r;
+  world_open(&w, "trio");
+  actor_start(&w, &a, play_courteous);
+  CHECK_EQ(uv_idle_init(ar_loop_uv(w.run.loop), &idle), 0);
+  CHECK_EQ(uv_idle_start(&idle, on_idle), 0);
+  looks = 0;
+  CHECK_EQ(world_turn(&w, 10), AR_RUN_DONE);
+  CHECK_EQ(looks, 5);
+  attach(&w, &r, 0); /* a hook may want to hear of each */
+  CHECK_EQ(world_turn(&w, 10), AR_RUN_DONE);
+  CHECK_EQ(looks, 15);
+  w.run.sched.instruments = NULL;
+  a.play = play_busy;
+  busy = true;
+  CHECK_EQ(world_turn(&w, 1), AR_RUN_DONE); /* it gave way before this one */
+  looks = 0;
+  CHECK_EQ(world_turn(&w, 10), AR_RUN_DONE);
+  CHECK_EQ(looks, 10);
+  busy = false;
+  CHECK_EQ(world_finish(&w), AR_RUN_DONE);
+  CHECK_EQ(ar_run_close(&w.run), 1);
+}
+
 TEST("after a wait the next look is as far away as after a look") {
   world w;
   actor a;
