@@ -23,7 +23,7 @@
 
 typedef struct ar_slabs ar_slabs;
 
-#define AR_SLAB_MAX 1024 /* bytes of the largest block of a slab */
+#define AR_SLAB_MAX 1088 /* bytes of the largest: a string of 1 KiB fits in */
 
 /* NULL if there is no memory. */
 AR_MUST_CHECK ar_slabs *ar_slabs_new(void);

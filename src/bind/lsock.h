@@ -13,6 +13,7 @@
 #include "io/addr.h"
 
 typedef struct ar_lsock ar_lsock;
+typedef struct ar_sockchunk_pace ar_sockchunk_pace;
 
 typedef enum {
   AR_LSOCK_STREAM,
@@ -40,11 +41,14 @@ struct ar_lsock {
   bool writing;        /* guard: somebody sends or connects */
   bool impatient;      /* that accept raises what others wait for */
   ar_lsock_end end;    /* how that receive tells the end of the data */
-  bool large;          /* the last chunk that came was */
   bool connected;      /* a datagram socket's: it has one peer */
   unsigned char tries; /* so far, where nothing tells when to try again */
   size_t max;          /* bytes it wants at most */
   size_t sent;         /* bytes of that send so far */
+  size_t last;         /* bytes of the last chunk of a stream */
+  size_t head;         /* see ar_block_head; 0: not asked yet, or none */
+  int loop;            /* which variable of who loops over it held the last */
+  ar_sockchunk_pace *pace; /* borrowed from the registry; NULL: not asked for */
 };
 
 /* [-0, +1] A socket that is not open yet, of the class at `class`. */

@@ -9,31 +9,11 @@
  */
 
 #include "base/err.h"
+#include "bind/sockchunk.h"
 #include "bind/laddr.h"
 #include "bind/lsock.h"
 #include "host/raise.h"
 #include "io/sock.h"
-
-/* At most so much is received at a time, however much is wanted. */
-#define CHUNK 65536
-
-/* Chunks from this size on are garbage that comes fast. Lua collects whenever
- * it holds a fifth more than before: with a small program that is every few
- * chunks, and most of the time goes into looking at the same live objects.
- * After the first of them comes ballast, memory that is never touched: by its
- * size the collector goes, but the system has nothing to give for it. */
-#define LARGE 4096
-#define BALLAST ((size_t)8 << 20)
-
-static const char key_ballast[] = "ballast";
-
-static void take_ballast(lua_State *L) {
-  if (AR_UNLIKELY(lua_rawgetp(L, LUA_REGISTRYINDEX, key_ballast) == LUA_TNIL)) {
-    (void)lua_newuserdatauv(L, BALLAST, 0);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, key_ballast);
-  }
-  lua_pop(L, 1);
-}
 
 static ar_lsock *check_stream(lua_State *L) {
   return ar_check_lsock_kind(L, AR_LSOCK_STREAM);
@@ -52,18 +32,13 @@ static int at_end(lua_State *L, const ar_lsock *s) {
 
 /* Receive what is there: how many results that made, -1: nothing is. */
 static int receive_once(lua_State *L, ar_lsock *s) {
-  char chunk[CHUNK];
   size_t n;
-  ar_err err = ar_sock_receive(ar_lsock_number(s), chunk, s->max, &n);
+  ar_err err = ar_sockchunk_receive(L, s, &n);
   if (err == AR_EAGAIN)
     return -1;
   if (AR_UNLIKELY(err != 0))
     ar_lsock_broken(L, err, "cannot receive");
-  if (n == 0)
-    return at_end(L, s);
-  s->large = n >= LARGE;
-  lua_pushlstring(L, chunk, n);
-  return 1;
+  return AR_LIKELY(n > 0) ? 1 : at_end(L, s);
 }
 
 static int receivek(lua_State *L, int status, lua_KContext ctx);
@@ -88,10 +63,10 @@ static int receivek(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static size_t check_max(lua_State *L, int idx) {
-  lua_Integer max = luaL_optinteger(L, idx, CHUNK);
+  lua_Integer max = luaL_optinteger(L, idx, AR_SOCKCHUNK_MAX);
   if (max < 1)
     ar_raise(L, "ValueError", "max_bytes must be a positive integer");
-  return max < CHUNK ? (size_t)max : CHUNK;
+  return max < AR_SOCKCHUNK_MAX ? (size_t)max : AR_SOCKCHUNK_MAX;
 }
 
 static int begin_to_receive(lua_State *L, size_t max, ar_lsock_end end) {
@@ -100,9 +75,8 @@ static int begin_to_receive(lua_State *L, size_t max, ar_lsock_end end) {
   ar_check_lsock_free(L, s->reading, "reading from");
   s->end = end;
   s->max = max;
+  ar_sockchunk_prepare(L, s);
   lua_settop(L, 1);
-  if (AR_UNLIKELY(s->large)) /* now, since it may raise: no byte is taken yet */
-    take_ballast(L);
   return wait_to_receive(L, s, c);
 }
 
@@ -114,7 +88,7 @@ static int stream_receive(lua_State *L) {
 
 /* A step of a loop over the stream. */
 static int stream_next(lua_State *L) {
-  return begin_to_receive(L, CHUNK, AR_LSOCK_END_IS_NIL);
+  return begin_to_receive(L, AR_SOCKCHUNK_MAX, AR_LSOCK_END_IS_NIL);
 }
 
 /* _receive_some(stream, max_bytes=65536) */

@@ -1,5 +1,5 @@
---- As allocations_child.lua: names looked up, and an exchange over the streams of
--- the backend's own library.
+--- As allocations_child.lua: names looked up, an exchange over the streams of the
+-- backend's own library, and large chunks, of which no byte may be lost.
 local hooks = require "_anyrun.test"
 local anyio = require "anyio"
 
@@ -44,8 +44,32 @@ local function on_trio()
   end)
 end
 
+-- Who had no memory tries again.
+local function receive_all(stream, size)
+  local received = 0
+  repeat
+    local ok, chunk = anyio.pcall(stream.receive, stream)
+    if ok then received = received + #chunk end
+  until received == size
+end
+
+local function large_chunks()
+  local listener <close> = anyio.create_tcp_listener { local_host = HOST }
+  local port = listener:extra(anyio.abc.SocketAttribute.local_port)
+  local client <close> = anyio.connect_tcp(HOST, port)
+  local server <close> = listener.listeners[1]:accept()
+  local data = ("x"):rep(20000)
+  client:send(data)
+  if not anyio.pcall(server.receive, server) then return end -- it was copied
+  client:send(data)
+  receive_all(server, #data)
+  client:send "x"
+  if not anyio.pcall(server.receive, server) then return end
+end
+
 local function main()
   look_up()
+  large_chunks()
   if current_async_library() == "trio" then on_trio() else on_asyncio() end
 end
 

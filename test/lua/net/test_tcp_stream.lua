@@ -108,6 +108,53 @@ t.test("asyncio's own cancel of a task that has just sent takes nothing back",
     end)
   end)
 
+t.test("[TCP-02 ST-04] chunks of every size come whole, whichever came before", function()
+  net.tcp_pair(function(a, b)
+    local sizes = { 1, 5000, 1087, 1088, 1063, 1064, 4095, 4096, 4097, 1, 65535, 65536,
+      600, 30000, 1039, 30000, 1040, 20, 65536 }
+    for i, size in ipairs(sizes) do
+      local data = ("%07d"):format(i):rep(size // 7 + 1):sub(1, size)
+      a:send(data)
+      local chunk = b:receive()
+      t.ok(chunk == data, "size " .. size)
+    end
+    a:send(("x"):rep(30000))
+    t.eq({ #b:receive(100), #b:receive(10000), #b:receive(), }, { 100, 10000, 19900 })
+    a:send(("x"):rep(30000))
+    b:receive()
+    a:send_eof()
+    t.raises(anyio.EndOfStream, b.receive, b) -- after a large one
+  end)
+end)
+
+t.test("a loop does not hold its last chunk while it waits for the next", function()
+  net.tcp_pair(function(a, b)
+    anyio.create_task_group(function(tg)
+      local seen = {}
+      tg:start_soon(function()
+        for chunk in b do
+          for _ in pairs {} do error "never" end -- another loop's variables
+          seen[#seen + 1] = #chunk
+        end
+        tg:start_soon(a.aclose, a)
+      end)
+      local function exchange(size)
+        a:send(("x"):rep(size))
+        anyio.testing.wait_all_tasks_blocked()
+        collectgarbage()
+        return collectgarbage "count"
+      end
+      exchange(60000)
+      exchange(60000)
+      local before = exchange(10)
+      t.ok(exchange(60000) - before < 30, "one that was copied is gone")
+      t.ok(exchange(60000) - before < 30, "one that was taken over is gone")
+      t.eq(seen, { 60000, 60000, 10, 60000, 60000 })
+      a:send_eof()
+    end)
+  end)
+end)
+
 t.test("a stream of one run is refused in another", {plain = true}, function()
   local kept
   t.run(function()
