@@ -53,6 +53,7 @@ struct ar_lrun {
   bool stuck;          /* a deadlock was found; its error is kept */
   uint64_t serial;     /* tells it from every other run of the host */
   unsigned interrupts; /* control-C so far */
+  bool ending;         /* SIGTERM or SIGHUP has asked it to end */
   int signal;          /* of the interrupt under way */
 };
 

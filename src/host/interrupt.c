@@ -18,9 +18,13 @@
 #include "host/raise.h"
 #include "loop/signal.h"
 
+/* Control-Cs that may follow one which the running code does not hear. */
+#define AR_UNHEARD 2
+
 /* What the handler and the program share. */
 static struct {
   volatile sig_atomic_t pending; /* the signal; 0: none */
+  volatile sig_atomic_t unheard; /* control-Cs since it is, less one */
   ar_host *volatile host;        /* borrowed: NULL while closed */
   ar_loop *volatile loop;        /* borrowed: that the host may wait in */
 } shared;
@@ -36,6 +40,7 @@ const volatile int *ar_interrupt_flag(void) {
 int ar_interrupt_take(void) {
   int signum = shared.pending;
   shared.pending = 0;
+  shared.unheard = 0;
   return signum;
 }
 
@@ -46,8 +51,7 @@ static void raise_here(lua_State *L, ar_lrun *run, int signum) {
     none.signal = signum;
     run = &none;
   } else {
-    run->signal = signum;
-    run->interrupts++;
+    ar_lrun_note_signal(run, signum);
   }
   ar_interrupt_push(L, run);
   (void)lua_error(L);
@@ -58,8 +62,9 @@ static bool is_open_to_it(const ar_lrun *run) {
   const ar_sched *s = &run->run.sched;
   if (s->current == NULL || s->current->system)
     return false;
+  /* On asyncio: the second one, or one that asks the run to end. */
   if (!s->policy->interrupts_code)
-    return run->interrupts > 0; /* the second one */
+    return run->interrupts > 0 || shared.pending != SIGINT;
   return !run->restricted && !ar_coro_of(s->current)->guarded;
 }
 
@@ -109,10 +114,15 @@ static void set_hook(lua_State *L) {
 static void on_signal(int signum) {
   ar_host *host = shared.host;
   ar_loop *loop = shared.loop;
+  if (signum == SIGINT && shared.pending == SIGINT)
+    shared.unheard++;
   shared.pending = signum;
-  /* Who was asked to end once may clean up; asked again, it ends at once. */
-  if (signum != SIGINT)
+  /* Who was asked to end once may clean up; asked again, it ends at once. Who
+   * hears no control-C, in a C function or a finalizer, ends by the third. */
+  if (signum != SIGINT || shared.unheard >= AR_UNHEARD)
     (void)signal(signum, SIG_DFL);
+  if (shared.unheard >= AR_UNHEARD)
+    (void)raise(signum);
   if (loop != NULL)
     ar_loop_wake(loop);
   if (host != NULL)
@@ -135,6 +145,7 @@ void ar_interrupt_open(ar_host *host) {
   host->listens = true;
   shared.loop = NULL;
   shared.pending = 0;
+  shared.unheard = 0;
   shared.host = host;
   mine.sa_handler = on_signal;
   mine.sa_flags = 0;

@@ -209,18 +209,42 @@ void ar_lrun_drive(lua_State *L, ar_lrun *run) {
   }
 }
 
+/* Asked to end by SIGTERM or SIGHUP, a run ends whatever its tasks make of it:
+ * each wait that is not shielded raises from now on. */
+static void heed(ar_lrun *run, int signum) {
+  if (signum == SIGINT)
+    return;
+  run->ending = true;
+  ar_scope_cancel(&run->run.sched.root, AR_SOURCE_SHUTDOWN);
+}
+
+void ar_lrun_note_signal(ar_lrun *run, int signum) {
+  run->signal = signum;
+  run->interrupts++;
+  heed(run, signum);
+}
+
+/* Does whoever sends control-C wait for something that will not hear it? */
+static bool has_lost_patience(const ar_lrun *run) {
+  const ar_task *main = run->run.sched.main;
+  return run->interrupts > AR_INTERRUPTS_PATIENCE &&
+         (main == NULL || main->state == AR_TASK_DONE || main->interrupted);
+}
+
 void ar_lrun_interrupt(lua_State *L, ar_lrun *run, int signum) {
   ar_sched *s = &run->run.sched;
+  bool late =
+      run->run.winding || s->main == NULL || s->main->state == AR_TASK_DONE;
   if (signum == 0)
     return;
   run->signal = signum;
   run->interrupts++;
-  if (run->run.winding || s->main == NULL || s->main->state == AR_TASK_DONE) {
+  if (late || has_lost_patience(run)) {
     /* Too late for main: the run raises it. Who goes on asking does not want
      * to wait for those who are left. */
     ar_interrupt_push(L, run);
     keep_error(L, run);
-    if (signum != SIGINT || run->interrupts > AR_INTERRUPTS_PATIENCE)
+    if (signum != SIGINT || has_lost_patience(run))
       give_up(L, run);
     return;
   }
@@ -229,7 +253,8 @@ void ar_lrun_interrupt(lua_State *L, ar_lrun *run, int signum) {
     ar_lrun_stop(L, run);
     return;
   }
-  s->policy->interrupt(s);
+  s->policy->interrupt(s); /* main hears it first, in a shield, too */
+  heed(run, signum);
 }
 
 /* ---- main --------------------------------------------------------------- */
@@ -246,13 +271,28 @@ static void pick_error(lua_State *L, ar_lrun *run, ar_coro *c) {
     lua_pushvalue(L, -1);
 }
 
+/* [-0, +0] Was main, a task at `at`, ended by nothing but the signal that asked
+ * the run to end? An error of its clean-up is more to be told. */
+static bool is_ended_by_signal(lua_State *L, const ar_lrun *run,
+                               const ar_coro *c, int at) {
+  bool ended = run->ending && !c->failed;
+  if (run->ending && c->failed) {
+    lua_getiuservalue(L, at, AR_UV_OUTCOME);
+    ar_call_errors(L, "single_cancelled", 1, 1);
+    ended = (ar_error_kind(L, -1) & AR_KIND_CANCELLED) != 0;
+    lua_pop(L, 1);
+  }
+  return ended;
+}
+
 int ar_lrun_results(lua_State *L, int self) {
   ar_lrun *run = lua_touserdata(L, self);
   int at = lua_gettop(L), n;
   ar_coro *c = lua_touserdata(L, at);
   if (c->outcome == AR_OUTCOME_PENDING)
-    return 0;                /* stopped */
-  if (c->task.interrupted) { /* control-C that came too late to be raised */
+    return 0; /* stopped */
+  /* Control-C that came too late to be raised, or what main swallowed. */
+  if (c->task.interrupted || is_ended_by_signal(L, run, c, at)) {
     ar_interrupt_push(L, run);
     ar_rethrow(L);
   }

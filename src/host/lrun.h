@@ -68,6 +68,9 @@ void ar_lrun_crash(lua_State *L, ar_lrun *run);
 /* [-0, +0] Note in the error at idx that it left this task (at self). */
 void ar_lrun_note_task(lua_State *L, ar_coro *c, int self, int idx);
 
+/* A signal arrived that is raised in the code which is running. */
+void ar_lrun_note_signal(ar_lrun *run, int signum);
+
 /* A signal arrived: as the backend says. */
 void ar_lrun_interrupt(lua_State *L, ar_lrun *run, int signum);
 

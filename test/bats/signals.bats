@@ -70,6 +70,83 @@ cleaned up
   done
 }
 
+@test "after SIGTERM each wait raises until the script has ended" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+local anyio = require "anyio"
+run(function()
+  print("ready")
+  print((pcall(sleep, 60)), (pcall(sleep, 60)))
+  anyio.CancelScope({shield = true}, function() sleep(0.01) print("cleaned up") end)
+  pcall(sleep, 60)
+end)
+print("not reached")
+EOF
+  for backend in asyncio trio; do
+    begin "$ANYRUN" --backend=$backend s.lua
+    ready
+    kill -TERM "$job"
+    end
+    killed_by TERM
+    same "output" "ready
+false	false
+cleaned up" "$output"
+    same "standard error" "" "$stderr"
+  done
+}
+
+@test "SIGTERM interrupts an endless loop in a task" {
+  save s.lua <<'EOF'
+io.stdout:setvbuf("line")
+local anyio = require "anyio"
+anyio.create_task_group(function(tg)
+  tg:start_soon(function()
+    print("ready")
+    while true do end
+  end)
+  sleep(60)
+end)
+EOF
+  for backend in asyncio trio; do
+    begin "$ANYRUN" --backend=$backend s.lua
+    ready
+    kill -TERM "$job"
+    end
+    killed_by TERM
+  done
+}
+
+@test "Ctrl-C that a C function or a thread does not hear ends it when repeated" {
+  save c.lua <<'EOF'
+io.stdout:setvbuf("line")
+print("ready")
+while true do (("a"):rep(1e5)):find((".-"):rep(20) .. "b") end
+EOF
+  save gc.lua <<'EOF'
+io.stdout:setvbuf("line")
+setmetatable({}, {__gc = function() print("ready") while true do end end})
+collectgarbage()
+EOF
+  save thread.lua <<'EOF'
+io.stdout:setvbuf("line")
+local anyio = require "anyio"
+anyio.create_task_group(function(tg)
+  tg:start_soon(anyio.to_thread.run_sync, function() while true do end end)
+  print("ready")
+  sleep(60)
+end)
+EOF
+  for script in c gc thread; do
+    for backend in asyncio trio; do
+      begin "$ANYRUN" --backend=$backend $script.lua
+      ready
+      interrupt
+      end
+      killed_by INT
+    done
+  done
+}
+
 @test "SIGTERM prints no error" {
   waiting
   begin "$ANYRUN" s.lua
