@@ -4,6 +4,7 @@
 
 local base = require "asyncio.base"
 local errors = require "anyrun.errors"
+local native = require "_anyrun.errors"
 local task_lib = require "_anyrun.task"
 
 local error, io, ipairs, pairs, setmetatable = error, io, ipairs, pairs, setmetatable
@@ -17,14 +18,16 @@ local function indented(text, indent)
   return indent .. text:gsub("\n", "\n" .. indent)
 end
 
-local function format_error(err, lines, indent)
+local function format_error(err, lines, indent, traceback)
   lines[#lines + 1] = indented(tostring(err), indent)
-  if not errors.is_error(err) then return end
-  local traceback = err.traceback
+  local is_error = errors.is_error(err)
+  if is_error then traceback = err.traceback end
   if traceback then lines[#lines + 1] = indented(traceback, indent) end
+  if not is_error then return end
   if errors.kind(err) & GROUP ~= 0 then
-    for _, member in ipairs(err.exceptions) do
-      format_error(member, lines, indent .. "    ")
+    local tracebacks = err.tracebacks or {}
+    for i, member in ipairs(err.exceptions) do
+      format_error(member, lines, indent .. "    ", tracebacks[i])
     end
   end
   if err.cause ~= nil then
@@ -33,13 +36,22 @@ local function format_error(err, lines, indent)
   end
 end
 
+local APART <const> = { message = true, exception = true, traceback = true }
+
 local function sorted_keys(context)
   local keys = {}
   for key in pairs(context) do
-    if key ~= "message" and key ~= "exception" then keys[#keys + 1] = key end
+    if not APART[key] then keys[#keys + 1] = key end
   end
   table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
   return keys
+end
+
+-- Where a value was raised that cannot say so itself: the last such one.
+local function traceback_of(err)
+  if errors.is_error(err) then return nil end
+  local text = native.traceback(err)
+  return type(text) == "string" and text or nil
 end
 
 -- One record: the message, the other keys in order, the error with its trace.
@@ -49,12 +61,16 @@ local function format(context)
   for _, key in ipairs(sorted_keys(context)) do
     lines[#lines + 1] = ("%s: %s"):format(tostring(key), base.repr(context[key]))
   end
-  if context.exception ~= nil then format_error(context.exception, lines, "") end
+  local err = context.exception
+  if err ~= nil then
+    format_error(err, lines, "", context.traceback or traceback_of(err))
+  end
   return table.concat(lines, "\n") .. "\n"
 end
 
 --- Writes a report to standard error, as a loop without a handler does.
----@param context table `message`, perhaps `exception`, and anything else
+---@param context table `message`, perhaps `exception` and, where that is no error
+---object, `traceback`, and anything else
 ---Checkpoint: never.
 ---@usage reports.default({ message = "it broke", exception = err })
 function reports.default(context) io.stderr:write(format(context)) end
@@ -103,6 +119,7 @@ function Sentinel:__gc()
   reports.call(loop, {
     message = kind .. " exception was never retrieved",
     exception = self.err,
+    traceback = self.traceback,
     future = future,
     created_at = future._created,
   })
@@ -116,7 +133,9 @@ end
 function reports.arm(future, err)
   local loop = future._loop
   loop._unseen = loop._unseen + 1
-  future._sentinel = setmetatable({ future = future, err = err }, Sentinel)
+  future._sentinel = setmetatable({
+    future = future, err = err, traceback = traceback_of(err),
+  }, Sentinel)
 end
 
 --- Somebody looked at the error.

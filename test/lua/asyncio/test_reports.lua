@@ -60,6 +60,23 @@ t.test("[AS-EXH-02 AS-TASK-12 D-64] the report of a lost task error names task a
   t.eq(reports[1].future:get_name(), "loser")
 end)
 
+t.test("[AS-EXH-03] a lost error that is no object is told with its traceback", function()
+  local text = stderr_of(function()
+    local function index() local x = nil; return x.field end
+    asyncio.create_task(function() local y = index() return y end)
+    asyncio.create_task(function() error "another" end)
+    asyncio.get_running_loop():call_soon(function() error("in a callback") end)
+    asyncio.sleep(0)
+    asyncio.sleep(0)
+    collectgarbage()
+    collectgarbage()
+  end)
+  t.match(text, "attempt to index a nil value %(local 'x'%)\nstack traceback:\n"
+    .. "\t[^\n]*test_reports.lua:%d+: in [^\n]*index")
+  t.match(text, "another\nstack traceback:\n\t%[C%]: in function 'error'")
+  t.match(text, "in a callback\nstack traceback:\n\t%[C%]: in function 'error'")
+end)
+
 t.test("[AS-TASK-12 D-15] at the latest the end of the run reports it", {plain = true}, function()
   local messages = t.log()
   local value = asyncio.run(function()
