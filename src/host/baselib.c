@@ -1,9 +1,10 @@
 /*
  * What of Lua's base library must be suspendable.
  *
- * pcall, xpcall and dofile are by themselves. `require` is not, and a module
- * that awaits while it loads is a fair thing to write: it is done again here,
- * with the behaviour (and the messages) of Lua's own.
+ * xpcall and dofile are by themselves. `require` is not, and a module that
+ * awaits while it loads is a fair thing to write: it is done again here, with
+ * the behaviour (and the messages) of Lua's own. So is pcall, since an error
+ * object that it catches must know where it was raised.
  */
 
 #include "host/baselib.h"
@@ -12,6 +13,7 @@
 
 #include "host/coro.h"
 #include "host/embed.h"
+#include "host/traceback.h"
 
 /* Stack of `require` while it looks and loads. */
 enum {
@@ -91,6 +93,25 @@ static int base_require(lua_State *L) {
   return ask(L, 1);
 }
 
+/* stack: handler, true, results or error */
+static int pcall_end(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  if (AR_LIKELY(status == LUA_OK || status == LUA_YIELD))
+    return lua_gettop(L) - 1;
+  lua_pushboolean(L, false);
+  lua_insert(L, -2);
+  return 2;
+}
+
+static int base_pcall(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_pushcfunction(L, ar_traceback_note_object);
+  lua_pushboolean(L, true);
+  lua_rotate(L, 1, 2);
+  return pcall_end(
+      L, lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 1, 0, pcall_end), 0);
+}
+
 /* os.exit(code, true) closes the state, and with it the to-be-closed variables
  * of the main thread: for a script that is the coroutine of its chunk. Nothing
  * of it runs any more but those, so it may be reset though it is running. */
@@ -126,11 +147,12 @@ void ar_baselib_open(lua_State *L) {
   lua_pushcclosure(L, base_require, 1);
   lua_setglobal(L, "require");
   ar_coro_transparent(L, base_require);
-  lua_getglobal(L, "pcall");
-  ar_coro_transparent(L, lua_tocfunction(L, -1));
+  lua_pushcfunction(L, base_pcall);
+  lua_setglobal(L, "pcall");
+  ar_coro_transparent(L, base_pcall);
   lua_getglobal(L, "xpcall");
   ar_coro_transparent(L, lua_tocfunction(L, -1));
   lua_getglobal(L, "dofile");
   ar_coro_transparent(L, lua_tocfunction(L, -1));
-  lua_pop(L, 3);
+  lua_pop(L, 2);
 }

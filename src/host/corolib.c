@@ -162,13 +162,12 @@ static int wrap_root(lua_State *L) {
 }
 
 static int co_wrap(lua_State *L) {
-  const ar_host *host = ar_host_of(L);
   lua_State *co;
   luaL_checktype(L, 1, LUA_TFUNCTION);
   co = lua_newthread(L);
   lua_pushvalue(L, 1);
   /* Made here, not in `co`: an error there would have nobody to catch it. */
-  if (host->run != NULL || host->in_script) /* else nothing can be suspended */
+  if (ar_host_of(L)->run != NULL) /* outside, it is Lua's in all respects */
     lua_pushcclosure(L, wrap_root, 1);
   lua_xmove(L, co, 1);
   lua_pushcclosure(L, wrapped, 1);

@@ -101,9 +101,16 @@ AR_NORETURN static void refuse(lua_State *L, lua_State *in) {
              "cannot await inside '%s' (a C function that cannot be suspended)",
              lua_tostring(L, -1));
   }
-  /* What this coroutine still has to close is closed from outside of it. */
-  if (hop != NULL && hop->L != in)
+  /* What this coroutine still has to close is closed from outside of it: by
+   * coroutine.close, or by a failed coroutine.wrap. */
+  if (hop != NULL && hop->L != in && lua_getstack(hop->L, 0, &ar)) {
+    lua_getinfo(hop->L, "S", &ar);
+    if (*ar.what == 'C' && is_transparent(hop->L, &ar))
+      ar_raise(L, "RuntimeError",
+               "cannot await inside 'coroutine.wrap' (a C function that cannot "
+               "be suspended)");
     refuse(L, hop->L);
+  }
   ar_raise(L, "RuntimeError",
            "cannot await inside a C function that cannot be suspended");
 }

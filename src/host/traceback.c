@@ -1,15 +1,209 @@
 /*
  * Where an error came from, across coroutines and tasks.
+ *
+ * The text is that of Lua's own luaL_traceback, which looks for each function
+ * in all loaded modules; since each error that is caught has a traceback, the
+ * names are read once, and again when a module was loaded.
  */
 
 #include "host/traceback.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 #include "host/raise.h"
 
 static const char key_value[] = "traceback of which value";
 static const char key_text[] = "traceback text";
+static const char key_names[] = "names of functions in modules";
+
+/* Of a deep stack, the innermost and the outermost frames are told. */
+#define AR_FRAMES_FIRST 10
+#define AR_FRAMES_LAST 11
+
+/* ---- names -------------------------------------------------------------- */
+
+/* Is `name` a better one than that on top, if there is any? Whichever it is,
+ * it does not depend on the order in which modules are read. */
+static bool is_better(lua_State *L, const char *name) {
+  const char *old = lua_tostring(L, -1);
+  size_t length = strlen(name), old_length;
+  if (old == NULL)
+    return true;
+  old_length = strlen(old);
+  return length != old_length ? length < old_length : strcmp(name, old) < 0;
+}
+
+/* [-1, +0] stack: names, ..., the module's name, module */
+static void read_module(lua_State *L, int names) {
+  int module = lua_gettop(L);
+  bool global = strcmp(lua_tostring(L, module - 1), LUA_GNAME) == 0;
+  lua_pushnil(L);
+  while (lua_next(L, module)) {
+    if (lua_isfunction(L, -1) && lua_type(L, -2) == LUA_TSTRING) {
+      const char *name =
+          global ? lua_pushfstring(L, "%s", lua_tostring(L, -2))
+                 : lua_pushfstring(L, "%s.%s", lua_tostring(L, module - 1),
+                                   lua_tostring(L, -2));
+      lua_pushvalue(L, -2);
+      (void)lua_rawget(L, names); /* stack: key, function, name, old name */
+      if (is_better(L, name)) {
+        lua_pushvalue(L, -3);
+        lua_pushvalue(L, -3);
+        lua_rawset(L, names);
+      }
+    }
+    lua_settop(L, module + 1);
+  }
+  lua_settop(L, module - 1);
+}
+
+/* [-0, +0] Read what the functions of all modules are called. */
+static void read_names(lua_State *L, int names) {
+  int top = lua_gettop(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushnil(L);
+  while (lua_next(L, top + 1)) {
+    if (lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1))
+      read_module(L, names);
+    else
+      lua_pop(L, 1);
+  }
+  lua_settop(L, top);
+}
+
+/* [-0, +0] Was a module loaded since the names were read? */
+static bool are_stale(lua_State *L, int names) {
+  int top = lua_gettop(L);
+  lua_Integer n = 0;
+  bool stale;
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushnil(L);
+  while (lua_next(L, top + 1)) {
+    n++;
+    lua_pop(L, 1);
+  }
+  lua_rawgeti(L, names, 1);
+  stale = lua_tointeger(L, -1) != n;
+  lua_settop(L, top);
+  lua_pushinteger(L, n);
+  lua_rawseti(L, names, 1);
+  return stale;
+}
+
+/* [-0, +1] Names by function; [1]: how many modules there were. */
+static void push_names(lua_State *L) {
+  int names = lua_gettop(L) + 1;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key_names) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, names);
+    lua_pushvalue(L, names);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key_names);
+  }
+  if (are_stale(L, names))
+    read_names(L, names);
+}
+
+/* [-1, +1] The name of the function on top, if it is a string. A module may
+ * have got a function of C since the names were read, as those of `anyio` do
+ * when they are first used; one that is in none is noted. (A function of Lua
+ * that is a global since then is known as one by how it was called.) */
+static void name_function(lua_State *L, int names) {
+  int f = lua_gettop(L);
+  lua_pushvalue(L, f);
+  if (lua_rawget(L, names) == LUA_TNIL && lua_iscfunction(L, f)) {
+    read_names(L, names);
+    lua_pushvalue(L, f);
+    if (lua_rawget(L, names) == LUA_TNIL) {
+      lua_pushvalue(L, f);
+      lua_pushboolean(L, false);
+      lua_rawset(L, names);
+    }
+  }
+  lua_replace(L, f);
+  lua_settop(L, f);
+}
+
+/* ---- text --------------------------------------------------------------- */
+
+/* [-0, +1] A line for the frame. */
+static void push_frame(lua_State *L, lua_State *from, lua_Debug *ar,
+                       int names) {
+  int top = lua_gettop(L);
+  lua_getinfo(from, "Slntf", ar);
+  if (from != L)
+    lua_xmove(from, L, 1);
+  name_function(L, names);
+  if (lua_type(L, top + 1) == LUA_TSTRING)
+    lua_pushfstring(L, "function '%s'", lua_tostring(L, top + 1));
+  else if (strcmp(ar->namewhat, "global") == 0)
+    lua_pushfstring(L, "function '%s'", ar->name);
+  else if (*ar->namewhat != '\0')
+    lua_pushfstring(L, "%s '%s'", ar->namewhat, ar->name);
+  else if (*ar->what == 'm')
+    lua_pushliteral(L, "main chunk");
+  else if (*ar->what == 'C')
+    lua_pushliteral(L, "?");
+  else
+    lua_pushfstring(L, "function <%s:%d>", ar->short_src, ar->linedefined);
+  if (ar->currentline > 0)
+    lua_pushfstring(L, ":%d", ar->currentline);
+  else
+    lua_pushliteral(L, "");
+  lua_pushfstring(L, "\n\t%s%s: in %s%s", ar->short_src, lua_tostring(L, -1),
+                  lua_tostring(L, top + 2),
+                  ar->istailcall ? "\n\t(...tail calls...)" : "");
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+}
+
+static int count_frames(lua_State *from) {
+  lua_Debug ar;
+  int few = 0, many = 1;
+  while (lua_getstack(from, many, &ar)) {
+    few = many;
+    many *= 2;
+  }
+  while (few < many) {
+    int middle = (few + many) / 2;
+    if (lua_getstack(from, middle, &ar))
+      few = middle + 1;
+    else
+      many = middle;
+  }
+  return few;
+}
+
+/* [-0, +1] The stack of `from`, as luaL_traceback tells it. */
+static void push_traceback(lua_State *L, lua_State *from, int level) {
+  int top = lua_gettop(L), n = count_frames(from), skip_at = -1;
+  lua_Debug ar;
+  luaL_checkstack(L, 3 * LUA_MINSTACK, NULL); /* more than frames are told */
+  if (from != L)
+    luaL_checkstack(from, 1, NULL);
+  push_names(L);
+  lua_pushliteral(L, "stack traceback:");
+  if (n - 1 - level > AR_FRAMES_FIRST + AR_FRAMES_LAST)
+    skip_at = level + AR_FRAMES_FIRST;
+  while (lua_getstack(from, level, &ar)) {
+    if (level == skip_at) {
+      int last = n - AR_FRAMES_LAST;
+      lua_pushfstring(L, "\n\t...\t(skipping %d levels)", last - level);
+      level = last;
+      continue;
+    }
+    push_frame(L, from, &ar, top + 1);
+    level++;
+  }
+  lua_concat(L, lua_gettop(L) - top - 1);
+  lua_replace(L, top + 1);
+}
+
+/* ---- keeping ------------------------------------------------------------ */
 
 /* [-1, +0] The traceback on top is that of the error at idx. */
 static void keep(lua_State *L, int idx) {
@@ -31,7 +225,7 @@ void ar_traceback_set(lua_State *L, int idx) {
 /* [-0, +0] Keep the traceback of `from` for the error at idx of L. */
 static void remember(lua_State *L, lua_State *from, int idx, int level) {
   idx = lua_absindex(L, idx);
-  luaL_traceback(L, from, NULL, level);
+  push_traceback(L, from, level);
   keep(L, idx);
 }
 
@@ -81,6 +275,15 @@ int ar_traceback_handler(lua_State *L) {
     remember(L, L, 1, 1);
   ar_host_of(L)->rethrower = NULL;
   lua_settop(L, 1);
+  return 1;
+}
+
+int ar_traceback_note_object(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TTABLE || !ar_is_error(L, 1) || is_known(L, 1) ||
+      (ar_error_kind(L, 1) & AR_KIND_CANCELLED) != 0 ||
+      !lua_checkstack(L, 4 * LUA_MINSTACK))
+    return 1;
+  remember(L, L, 1, 1);
   return 1;
 }
 

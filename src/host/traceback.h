@@ -15,6 +15,10 @@
 /* Message handler: remembers the traceback of the error, returns it. */
 int ar_traceback_handler(lua_State *L);
 
+/* Message handler of `pcall`: does so for error objects, which everybody may
+ * ask for it, and nothing else. */
+int ar_traceback_note_object(lua_State *L);
+
 /* [-0, +1] The traceback text of the error value at idx, or nil. */
 void ar_traceback_push(lua_State *L, int idx);
 

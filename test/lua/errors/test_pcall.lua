@@ -71,3 +71,38 @@ t.test("a caught error object knows where it was raised", function()
   local _, err = anyio.pcall(function() error(anyio.ValueError("x")) end)
   t.match(err.traceback, "test_pcall.lua:%d+")
 end)
+
+t.test("an error object that Lua's pcall catches knows where it was raised", function()
+  local function raise() error(anyio.ValueError("x")) end
+  local _, err = pcall(raise)
+  t.match(err.traceback, "^stack traceback:\n\t%[C%]: in function 'error'\n"
+    .. "\t[^\n]*test_pcall%.lua:%d+: in ")
+  local first = err.traceback
+  pcall(error, err) -- raised again, it still says so
+  t.eq(err.traceback, first)
+  local limiter = anyio.CapacityLimiter(0)
+  _, err = pcall(limiter.acquire_nowait, limiter)
+  t.isa(err, anyio.WouldBlock)
+  t.match(err.traceback, "test_pcall%.lua:%d+: in ")
+end)
+
+t.test("a traceback is told as debug.traceback tells it", function()
+  local function stock() return debug.traceback(nil, 2) end
+  local err = anyio.ValueError("x")
+  local function tracebacks(depth)
+    if depth > 0 then
+      local mine, theirs = tracebacks(depth - 1)
+      return mine, theirs
+    end
+    local _, _, theirs = pcall(error, err), xpcall(error, stock, "x")
+    return err.traceback, theirs
+  end
+  for _, depth in ipairs {0, 1, 10, 50} do
+    err = anyio.ValueError("x")
+    local mine, theirs = tracebacks(depth)
+    -- Lua does not count one of the frames that it leaves out.
+    mine = mine:gsub("skipping %d+", "skipping some")
+    theirs = theirs:gsub("skipping %d+", "skipping some")
+    t.eq(mine, (theirs:gsub("xpcall", "pcall")))
+  end
+end)
