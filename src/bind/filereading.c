@@ -9,6 +9,7 @@
 #include "bind/block.h"
 #include "bind/filelib.h"
 #include "bind/fslib.h"
+#include "bind/numeral.h"
 #include "host/raise.h"
 
 #define SIZE 2 /* place of how much is wanted */
@@ -146,8 +147,6 @@ static const ar_file_op line_op = {line_ready, line_finish};
 
 /* ---- numbers ------------------------------------------------------------ */
 
-#define NUMERAL 200 /* no numeral is longer: Lua's own limit */
-
 static void skip_blanks(ar_lfile *lf) {
   size_t n = 0, have = available(lf);
   while (n < have && isspace((unsigned char)ar_file_data(lf->file)[n]))
@@ -159,57 +158,18 @@ static void skip_blanks(ar_lfile *lf) {
 static bool number_ready(lua_State *L, ar_lfile *lf) {
   (void)L;
   skip_blanks(lf);
-  if (available(lf) > NUMERAL || ended(lf))
+  if (available(lf) > AR_NUMERAL_MAX || ended(lf))
     return true;
-  return fill(lf, NUMERAL + 1);
-}
-
-typedef struct {
-  const char *p;
-  size_t left;
-} scanner;
-
-static bool accept(scanner *s, const char *set) {
-  if (s->left == 0 || *s->p == '\0' || strchr(set, *s->p) == NULL)
-    return false;
-  s->p++;
-  s->left--;
-  return true;
-}
-
-static bool accept_digits(scanner *s, bool hex) {
-  bool any = false;
-  while (accept(s, hex ? "0123456789abcdefABCDEF" : "0123456789"))
-    any = true;
-  return any;
-}
-
-/* Length of the longest beginning that a numeral can begin with. */
-static size_t numeral_length(const char *p, size_t n) {
-  scanner s = {p, n};
-  bool hex = false, any = false;
-  (void)accept(&s, "+-");
-  if (accept(&s, "0")) {
-    any = true;
-    hex = accept(&s, "xX");
-  }
-  if (accept_digits(&s, hex))
-    any = true;
-  if (accept(&s, "."))
-    any = accept_digits(&s, hex) || any;
-  if (any && accept(&s, hex ? "pP" : "eE")) {
-    (void)accept(&s, "+-");
-    (void)accept_digits(&s, false);
-  }
-  return (size_t)(s.p - p);
+  return fill(lf, AR_NUMERAL_MAX + 1);
 }
 
 static int number_finish(lua_State *L, ar_lfile *lf) {
   size_t have = available(lf), n;
-  char text[NUMERAL + 1];
+  char text[AR_NUMERAL_MAX + 1];
   if (have == 0)
     return luaL_pushfail(L), 1;
-  n = numeral_length(ar_file_data(lf->file), have < NUMERAL ? have : NUMERAL);
+  n = ar_numeral_length(ar_file_data(lf->file),
+                        have < AR_NUMERAL_MAX ? have : AR_NUMERAL_MAX);
   memcpy(text, ar_file_data(lf->file), n);
   text[n] = '\0';
   if (n > 0)

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "bind/await.h"
+#include "bind/child.h"
 #include "bind/libs.h"
 #include "bind/luax.h"
 #include "bind/pipe.h"
@@ -228,6 +229,15 @@ static kin *check_kin(lua_State *L) {
   return *k;
 }
 
+/* The userdata has the child, until the run ends at most. */
+static void keep(ar_lrun *run, kin **self, kin *k) {
+  ar_link_init(&k->stray);
+  ar_link_init(&k->loose.link);
+  k->loose.drop = run_ends;
+  ar_list_push(&run->loose, &k->loose.link);
+  *self = k;
+}
+
 /* spawn(spec) -> Child. Fields: file, argv, path, env, cwd, stdin, stdout,
  * stderr, pass, session, group, leader, terminal, umask, uid, gid, groups: as
  * in io/spawn.h, checked by the caller. What was written to our standard
@@ -257,13 +267,26 @@ static int spawn(lua_State *L) {
     push_stage(L, &spec, stage);
     ar_raise_oserror(L, err, lua_tostring(L, -1));
   }
-  ar_link_init(&k->stray);
-  ar_link_init(&k->loose.link);
-  k->loose.drop = run_ends;
-  ar_list_push(&run->loose, &k->loose.link);
-  *self = k;
+  keep(run, self, k);
   lua_settop(L, 2);
   return 1;
+}
+
+bool ar_child_push(lua_State *L, pid_t pid, int pidfd) {
+  ar_lrun *run = ar_check_run(L);
+  kin **self = lua_newuserdatauv(L, sizeof(kin *), 0), *k;
+  *self = NULL;
+  luaL_setmetatable(L, "Child");
+  k = ar_mem_zalloc(sizeof *k);
+  if (k == NULL && pidfd >= 0)
+    (void)close(pidfd);
+  if (k == NULL || ar_child_adopt(run->run.sched.loop, pid, pidfd, &k->child)) {
+    ar_mem_free(k, sizeof *k);
+    lua_pop(L, 1);
+    return false;
+  }
+  keep(run, self, k);
+  return true;
 }
 
 static int child_pid(lua_State *L) {

@@ -323,6 +323,7 @@ ar_ending ar_script_run(lua_State *L, const ar_options *options) {
     ending.status = s.status;
     ending.signal = signal;
   }
+  ar_host_dies_of(L, ending.signal);
   ar_host_close(L);
   return ending;
 }

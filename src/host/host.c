@@ -105,6 +105,10 @@ void ar_host_set_options(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_options);
 }
 
+void ar_host_dies_of(lua_State *L, int signal) {
+  ar_host_of(L)->died_of = signal;
+}
+
 int ar_host_signal(lua_State *L) {
   return ar_host_of(L)->died_of;
 }

@@ -189,6 +189,9 @@ void ar_host_set_options(lua_State *L);
  * the implicit run if one begins. Returns a Lua status. */
 int ar_host_main(lua_State *L, int nargs);
 
+/* It ends by this signal: finalizers are not to wait for anything. */
+void ar_host_dies_of(lua_State *L, int signal);
+
 /* The signal to die of after clean-up; 0 for none. */
 int ar_host_signal(lua_State *L);
 

@@ -38,9 +38,8 @@ static int open_anew(int fd, bool writes) {
                         O_CLOEXEC);
 }
 
-/* A descriptor of ours that is ready when that one is: libuv, which makes
- * what it polls non-blocking, gets this. */
-static ar_err watch(int fd, bool writes, int *out) {
+/* libuv makes what it polls non-blocking: it gets this instead. */
+ar_err ar_endpoint_watch(int fd, bool writes, int *out) {
   struct epoll_event event;
   int epoll = epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0)
@@ -70,7 +69,7 @@ ar_err ar_endpoint_borrow(int fd, bool writes, ar_endpoint *out) {
   }
   out->fd = fd;
   out->way = S_ISSOCK(status.st_mode) ? AR_WAY_SOCKET : AR_WAY_SHARED;
-  err = watch(fd, writes, &out->watched);
+  err = ar_endpoint_watch(fd, writes, &out->watched);
   if (err == AR_EPERM) { /* of a kind that is always ready */
     out->way = AR_WAY_PLAIN;
     out->watched = -1;

@@ -36,6 +36,10 @@ ar_endpoint ar_endpoint_own(int fd);
 /* Descriptor `fd`, which stays as it is. */
 AR_MUST_CHECK ar_err ar_endpoint_borrow(int fd, bool writes, ar_endpoint *out);
 
+/* A descriptor of ours that is ready to be read when `fd` is ready, which stays
+ * as it is. AR_EPERM: that one is always ready. */
+AR_MUST_CHECK ar_err ar_endpoint_watch(int fd, bool writes, int *out);
+
 /* As read(2) and write(2), but for the answer: how many bytes, or an error;
  * AR_EAGAIN: wait for it. A reader that is gone is AR_EPIPE and no signal. Of
  * PLAIN they may block, and be called in any thread. */

@@ -144,6 +144,39 @@ static void kill_and_reap(pid_t pid) {
     continue;
 }
 
+/* It is being listened for. */
+static void begin_listening(ar_child *c, ar_loop *loop) {
+  c->loop = loop;
+  /* One that ended before anybody listened sent its SIGCHLD to nobody. */
+  if (c->watch == NULL)
+    (void)ar_child_poll(c);
+}
+
+ar_err ar_child_adopt(ar_loop *loop, pid_t pid, int pidfd, ar_child **out) {
+  ar_child *c = ar_mem_zalloc(sizeof *c);
+  watch *w = ar_mem_zalloc(sizeof *w);
+  ar_err err = AR_ENOMEM;
+  if (c == NULL || w == NULL) {
+    if (pidfd >= 0)
+      (void)close(pidfd);
+    ar_mem_free(w, sizeof *w);
+    goto free_child;
+  }
+  ar_list_init(&c->waits);
+  ar_signal_watch_init(&c->sigchld);
+  c->pid = pid;
+  w->pidfd = pidfd;
+  err = listen_for_end(c, w, loop);
+  if (err != 0)
+    goto free_child;
+  begin_listening(c, loop);
+  *out = c;
+  return 0;
+free_child:
+  ar_mem_free(c, sizeof *c);
+  return err;
+}
+
 ar_err ar_child_start(ar_loop *loop, const ar_spawn_spec *spec, ar_child **out,
                       ar_spawn_stage *stage) {
   ar_child *c = ar_mem_zalloc(sizeof *c);
@@ -165,10 +198,7 @@ ar_err ar_child_start(ar_loop *loop, const ar_spawn_spec *spec, ar_child **out,
     ar_mem_free(c, sizeof *c);
     return err;
   }
-  c->loop = loop;
-  /* One that ended before anybody listened sent its SIGCHLD to nobody. */
-  if (c->watch == NULL)
-    (void)ar_child_poll(c);
+  begin_listening(c, loop);
   *out = c;
   return 0;
 free_both:

@@ -44,6 +44,11 @@ struct ar_child_end {
 AR_MUST_CHECK ar_err ar_child_start(ar_loop *loop, const ar_spawn_spec *spec,
                                     ar_child **out, ar_spawn_stage *stage);
 
+/* One that ar_spawn started; its descriptor (-1: none) is closed where this
+ * fails. */
+AR_MUST_CHECK ar_err ar_child_adopt(ar_loop *loop, pid_t pid, int pidfd,
+                                    ar_child **out);
+
 /* `ended` is told at its end, and may free it if ar_child_poll is not called
  * any more. */
 void ar_child_on_end(ar_child *c, void (*ended)(ar_child *c, void *arg),

@@ -42,6 +42,21 @@ end)
 
 torture("os.execute, cancelled at each wait", function() os.execute "true" end)
 
+torture("io.popen and its lines, cancelled at each wait", function()
+  local file <close> = io.popen "echo one; sleep 0.001; echo two"
+  local text = ""
+  for line in file:lines() do text = text .. line end
+  t.eq(text, "onetwo")
+  file:close()
+end)
+
+torture("io.popen and a full pipe, cancelled at each wait", function()
+  local file <close> = io.popen("sleep 0.001; cat >/dev/null", "w")
+  file:write(("x"):rep(100000))
+  file:flush()
+  t.eq(file:close(), true)
+end)
+
 torture("a receiver of signals, cancelled at each wait", function()
   local signals <close> = anyio.open_signal_receiver "SIGUSR1"
   os.execute "kill -USR1 $PPID"

@@ -3,13 +3,15 @@
 local anyio = require "anyio"
 local t = require "harness"
 
+local popen = require("_anyrun.stock").io.popen -- lets nobody run meanwhile
+
 local open = anyio.open_signal_receiver
 local checkpoint = anyio.lowlevel.checkpoint
 
 -- A signal for this process, which has it when this returns. (`os.execute`
 -- would ignore SIGINT meanwhile.)
 local function raise(name)
-  io.popen(("kill -%s $PPID"):format((name:gsub("^SIG", "")))):close()
+  popen(("kill -%s $PPID"):format((name:gsub("^SIG", "")))):close()
 end
 
 t.test("[SIG-01 SIG-02] signals come by their names, in the order they arrived", function()
@@ -95,7 +97,7 @@ end)
 t.test("a flood of one signal does not drown another", function()
   local signals <close> = open("SIGUSR1", "SIGUSR2")
   -- the stock function: nobody is told meanwhile
-  require("_anyrun.stock").execute [[i=0; while [ $i -lt 9000 ]; do kill -USR1 $PPID; i=$((i+1)); done
+  require("_anyrun.stock").os.execute [[i=0; while [ $i -lt 9000 ]; do kill -USR1 $PPID; i=$((i+1)); done
     kill -USR2 $PPID]]
   t.eq(signals(), "SIGUSR1")
   t.eq(signals(), "SIGUSR2")

@@ -42,5 +42,5 @@ t.test("os.execute works where nothing can be suspended, and outside a run", { p
 end)
 
 t.test("the stock function stays reachable", function()
-  t.eq({ require("_anyrun.stock").execute "exit 4" }, { nil, "exit", 4 })
+  t.eq({ require("_anyrun.stock").os.execute "exit 4" }, { nil, "exit", 4 })
 end)

@@ -89,6 +89,29 @@ t.test("a child in a group of its own has the terminal, and control-C", opts, fu
   t.eq(status, 0)
 end)
 
+t.test("a task that reads a line: its prompt is seen, others run, control-C ends it", opts, function()
+  local status = at_terminal(script [[
+    anyio.create_task_group(function(tg)
+      tg:start_soon(function()
+        anyio.sleep(0.01)
+        anyio.stdout:send "other"
+      end)
+      io.write "name? "
+      print("hello " .. io.read())
+    end)
+    io.write "more? "
+    io.read()
+  ]], function(person)
+    person:expect "name%? "
+    person:expect "other"
+    person:type "Lua\n"
+    person:expect "hello Lua"
+    person:expect "more%? "
+    person:type "\3"
+  end)
+  t.eq(status, -2)
+end)
+
 t.test("a child that was killed leaves no raw terminal", opts, function()
   for _, group in ipairs { "true", "false" } do
     local status = at_terminal(script([[

@@ -1,6 +1,8 @@
 --- Control-C: where it strikes, and what protects from it.
 local anyio = require "anyio"
 local t = require "harness"
+
+local popen = require("_anyrun.stock").io.popen -- lets nobody run meanwhile
 local trio = require "trio"
 local lowlevel = trio.lowlevel
 local KeyboardInterrupt = anyio.KeyboardInterrupt
@@ -9,9 +11,9 @@ local raise = error
 local plain = {plain = true}
 local restricted = {restrict_keyboard_interrupt_to_checkpoints = true}
 
--- Control-C, now. `io.popen` waits without ignoring it, as `os.execute` would.
+-- Control-C, now. `popen` waits without ignoring it, as `os.execute` would.
 local function control_c()
-  local pipe = io.popen "kill -INT $PPID"
+  local pipe = popen "kill -INT $PPID"
   if pipe then pipe:close() end
 end
 
