@@ -8,24 +8,14 @@
  * wait for, are stock Lua's.
  */
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "bind/numeral.h"
+#include "bind/stockformat.h"
 #include "bind/stocklib.h"
-
-typedef enum {
-  FORMAT_LINE, /* "l" */
-  FORMAT_KEPT, /* "L": with its end */
-  FORMAT_BYTES,
-  FORMAT_MORE, /* 0: is there more? */
-  FORMAT_NUMBER,
-  FORMAT_ALL,
-  FORMAT_WRONG
-} format;
 
 /* The formats of a call stand from `first` on; the file, then the gate, are
  * behind them. */
@@ -45,59 +35,24 @@ static call call_of(lua_State *L, lua_KContext ctx) {
   return r;
 }
 
-static format format_named(const char *name) {
-  if (*name == '*')
-    name++; /* as in Lua 5.1 */
-  switch (*name) {
-    case 'l': return FORMAT_LINE;
-    case 'L': return FORMAT_KEPT;
-    case 'n': return FORMAT_NUMBER;
-    case 'a': return FORMAT_ALL;
-    default: return FORMAT_WRONG;
-  }
-}
-
-/* The format at idx, and how many bytes that is. */
-static format format_at(lua_State *L, int idx, size_t *size) {
-  int is_integer;
-  lua_Integer n;
+static ar_format format_of(lua_State *L, const call *r, int i, size_t *size) {
   *size = 0;
-  if (lua_type(L, idx) == LUA_TSTRING)
-    return format_named(lua_tostring(L, idx));
-  if (lua_type(L, idx) != LUA_TNUMBER)
-    return FORMAT_WRONG;
-  n = lua_tointegerx(L, idx, &is_integer);
-  if (!is_integer || n < 0)
-    return FORMAT_WRONG;
-  *size = (size_t)n;
-  return n == 0 ? FORMAT_MORE : FORMAT_BYTES;
-}
-
-static format format_of(lua_State *L, const call *r, int i, size_t *size) {
-  *size = 0;
-  return r->count == 0 ? FORMAT_LINE : format_at(L, r->first + i, size);
+  return r->count == 0 ? AR_FORMAT_LINE : ar_format_at(L, r->first + i, size);
 }
 
 /* ---- what is there already ---------------------------------------------- */
 
-static size_t blanks(const char *p, size_t n) {
-  size_t i = 0;
-  while (i < n && isspace((unsigned char)p[i]))
-    i++;
-  return i;
-}
-
 #define SHORT 1024 /* what is longer takes the long way */
 
 /* [-0, +1] A line, or bytes, that were read ahead as a whole. */
-static bool push_short(lua_State *L, FILE *f, format k, size_t size) {
+static bool push_short(lua_State *L, FILE *f, ar_format k, size_t size) {
   char text[SHORT];
   ar_cfile_ahead a;
   const char *end;
   size_t n = 0;
   flockfile(f);
   a = ar_cfile_look(f);
-  if (k == FORMAT_BYTES) {
+  if (k == AR_FORMAT_BYTES) {
     n = size <= a.n && size <= SHORT ? size : 0;
   } else {
     end = a.n > 0 ? memchr(a.at, '\n', a.n < SHORT ? a.n : SHORT) : NULL;
@@ -108,126 +63,54 @@ static bool push_short(lua_State *L, FILE *f, format k, size_t size) {
   funlockfile(f);
   if (n == 0)
     return false;
-  lua_pushlstring(L, text, k == FORMAT_LINE ? n - 1 : n);
+  lua_pushlstring(L, text, k == AR_FORMAT_LINE ? n - 1 : n);
   return true;
 }
 
 /* Will stock Lua find what it looks for without a call of the system? */
-static bool is_at_hand(FILE *f, format k, size_t size) {
+static bool is_at_hand(FILE *f, ar_format k, size_t size) {
   ar_cfile_ahead a = ar_cfile_look(f);
   switch (k) {
-    case FORMAT_LINE:
-    case FORMAT_KEPT: return a.n > 0 && memchr(a.at, '\n', a.n) != NULL;
-    case FORMAT_BYTES: return a.n >= size;
-    case FORMAT_MORE: return a.n > 0;
-    case FORMAT_NUMBER: return a.n - blanks(a.at, a.n) > AR_NUMERAL_MAX;
-    case FORMAT_ALL:
-    case FORMAT_WRONG: return false;
+    case AR_FORMAT_LINE:
+    case AR_FORMAT_KEPT: return a.n > 0 && memchr(a.at, '\n', a.n) != NULL;
+    case AR_FORMAT_BYTES: return a.n >= size;
+    case AR_FORMAT_MORE: return a.n > 0;
+    case AR_FORMAT_NUMBER:
+      return a.n - ar_format_blanks(a.at, a.n) > AR_NUMERAL_MAX;
+    case AR_FORMAT_ALL:
+    case AR_FORMAT_WRONG: return false;
   }
   return false;
 }
 
 /* ---- taking ------------------------------------------------------------- */
 
-/* The numeral of which `had` was taken and p may hold more: how many bytes of
- * p belong to it. */
-static size_t share_of_number(const char *had, size_t n_had, const char *p,
-                              size_t n, bool *whole) {
-  char text[AR_NUMERAL_MAX + 1];
-  size_t skipped = blanks(had, n_had), prefix = n_had - skipped, size, length;
-  skipped = prefix == 0 ? blanks(p, n) : 0;
-  if (skipped == n)
-    return n;
-  size = n - skipped;
-  if (size > sizeof text - prefix)
-    size = sizeof text - prefix;
-  memcpy(text, had + n_had - prefix, prefix);
-  memcpy(text + prefix, p + skipped, size);
-  size += prefix;
-  length = ar_numeral_length(text, size);
-  *whole = length < size || size == sizeof text;
-  if (length > AR_NUMERAL_MAX)
-    length = AR_NUMERAL_MAX;
-  return skipped + length - prefix;
-}
-
-/* How many of the n bytes at p belong to what is being read; is it whole
- * then? */
-static size_t share_of(const ar_gate *g, format k, size_t size, const char *p,
-                       size_t n, bool *whole) {
-  size_t had = g->n - g->start;
-  const char *end;
-  *whole = false;
-  switch (k) {
-    case FORMAT_LINE:
-    case FORMAT_KEPT:
-      end = n > 0 ? memchr(p, '\n', n) : NULL;
-      *whole = end != NULL;
-      return end != NULL ? (size_t)(end - p) + 1 : n;
-    case FORMAT_BYTES: *whole = n >= size - had; return *whole ? size - had : n;
-    case FORMAT_MORE: *whole = n > 0; return 0;
-    case FORMAT_NUMBER:
-      if (n == 0)
-        return 0;
-      return share_of_number(had > 0 ? g->taken + g->start : "", had, p, n,
-                             whole);
-    case FORMAT_ALL:
-    case FORMAT_WRONG: return n;
-  }
-  return 0;
-}
-
-/* [-0, +1] The number in the first n bytes at p; nil: it is none. */
-static bool push_number(lua_State *L, const char *p, size_t n) {
-  char text[AR_NUMERAL_MAX + 1];
-  if (n <= AR_NUMERAL_MAX) {
-    memcpy(text, p, n);
-    text[n] = '\0';
-    if (lua_stringtonumber(L, text) != 0)
-      return true;
-  }
-  lua_pushnil(L);
-  return false;
-}
-
-static size_t length_of_number(const char *p, size_t n, size_t *skipped) {
-  *skipped = blanks(p, n);
-  n -= *skipped;
-  if (n > AR_NUMERAL_MAX + 1)
-    n = AR_NUMERAL_MAX + 1; /* one more: then it is too long */
-  return ar_numeral_length(p + *skipped, n);
-}
-
-static bool is_number(lua_State *L, const char *p, size_t n) {
-  size_t skipped, length = length_of_number(p, n, &skipped);
-  bool is = push_number(L, p + skipped, length);
-  lua_pop(L, 1);
-  return is;
-}
-
 /* What was to be read last is taken: was there anything? */
-static bool was_found(lua_State *L, const ar_gate *g, format k) {
+static bool was_found(lua_State *L, const ar_gate *g, ar_format k) {
   size_t n = g->n - g->start;
   switch (k) {
-    case FORMAT_LINE:
-    case FORMAT_KEPT:
-    case FORMAT_BYTES: return n > 0;
-    case FORMAT_MORE: return !g->ended;
-    case FORMAT_NUMBER: return n > 0 && is_number(L, g->taken + g->start, n);
-    case FORMAT_ALL: return true;
-    case FORMAT_WRONG: return false;
+    case AR_FORMAT_LINE:
+    case AR_FORMAT_KEPT:
+    case AR_FORMAT_BYTES: return n > 0;
+    case AR_FORMAT_MORE: return !g->ended;
+    case AR_FORMAT_NUMBER:
+      return n > 0 && ar_format_is_number(L, g->taken + g->start, n);
+    case AR_FORMAT_ALL: return true;
+    case AR_FORMAT_WRONG: return false;
   }
   return false;
 }
 
 /* Take what belongs to the current format. True: it is whole, or there is no
  * memory. */
-static bool take_share(ar_gate *g, format k, size_t size) {
+static bool take_share(ar_gate *g, ar_format k, size_t size) {
   FILE *f = g->stream->f;
   for (;;) {
     ar_cfile_ahead a = ar_cfile_look(f);
+    const char *had = g->n > 0 ? g->taken + g->start : "";
     bool whole;
-    size_t n = share_of(g, k, size, a.at, a.n, &whole);
+    size_t n =
+        ar_format_share(k, size, had, g->n - g->start, a.at, a.n, &whole);
     char *to = n > 0 ? ar_gate_room(g, n) : NULL;
     if (n > 0 && to == NULL) {
       g->error = AR_ENOMEM;
@@ -252,8 +135,8 @@ static bool advance(lua_State *L, ar_gate *g, const call *r) {
   flockfile(f);
   while (!over && g->turns[AR_SIDE_READ].arg < count) {
     size_t size;
-    format k = format_of(L, r, g->turns[AR_SIDE_READ].arg, &size);
-    if (k == FORMAT_WRONG)
+    ar_format k = format_of(L, r, g->turns[AR_SIDE_READ].arg, &size);
+    if (k == AR_FORMAT_WRONG)
       break;
     if (!take_share(g, k, size) && !g->ended) {
       funlockfile(f);
@@ -271,43 +154,6 @@ static bool advance(lua_State *L, ar_gate *g, const call *r) {
 
 /* ---- giving ------------------------------------------------------------- */
 
-/* [-0, +1] The next of the n bytes at p: what was asked for as k. Returns how
- * many it was. */
-static size_t push_share(lua_State *L, const ar_gate *g, format k, size_t size,
-                         const char *p, size_t n, bool *found) {
-  const char *end;
-  size_t skipped = 0;
-  *found = n > 0;
-  switch (k) {
-    case FORMAT_LINE:
-    case FORMAT_KEPT:
-      end = n > 0 ? memchr(p, '\n', n) : NULL;
-      if (end != NULL)
-        n = (size_t)(end - p) + 1;
-      lua_pushlstring(L, p, end != NULL && k == FORMAT_LINE ? n - 1 : n);
-      return n;
-    case FORMAT_BYTES:
-      n = n < size ? n : size;
-      lua_pushlstring(L, p, n);
-      return n;
-    case FORMAT_MORE:
-      lua_pushliteral(L, "");
-      *found = n > 0 || !g->ended;
-      return 0;
-    case FORMAT_NUMBER:
-      size = length_of_number(p, n, &skipped);
-      *found = push_number(L, p + skipped, size);
-      return skipped + size;
-    case FORMAT_ALL:
-      lua_pushlstring(L, p, n);
-      *found = true;
-      return n;
-    case FORMAT_WRONG: break;
-  }
-  lua_pushnil(L);
-  return 0;
-}
-
 /* [-0, +n] All results: as many as formats, up to one that found nothing. */
 static int push_results(lua_State *L, const ar_gate *g, const call *r) {
   int count = r->count > 0 ? r->count : 1;
@@ -315,9 +161,9 @@ static int push_results(lua_State *L, const ar_gate *g, const call *r) {
   for (int i = 0; i < count; i++) {
     size_t size;
     bool found;
-    format k = format_of(L, r, i, &size);
-    at += push_share(L, g, k, size, g->n > 0 ? g->taken + at : "", g->n - at,
-                     &found);
+    ar_format k = format_of(L, r, i, &size);
+    at += ar_format_push(L, k, size, g->n > 0 ? g->taken + at : "", g->n - at,
+                         g->ended, &found);
     if (!found) {
       lua_pop(L, 1);
       luaL_pushfail(L);
@@ -362,7 +208,7 @@ static int give(lua_State *L, ar_gate *g, const call *r) {
   size_t size;
   bool wrong =
       err == 0 && g->turns[AR_SIDE_READ].arg < count &&
-      format_of(L, r, g->turns[AR_SIDE_READ].arg, &size) == FORMAT_WRONG;
+      format_of(L, r, g->turns[AR_SIDE_READ].arg, &size) == AR_FORMAT_WRONG;
   int arg = r->first + g->turns[AR_SIDE_READ].arg;
   ar_gate_leave(g, AR_SIDE_READ);
   if (err == AR_ENOMEM)
@@ -437,9 +283,9 @@ static way find_way(lua_State *L, luaL_Stream *s, int first) {
   ar_gate *busy = ar_gate_find(L, ar_stock_shared(L), -1, AR_SIDE_READ);
   call r = {first, lua_gettop(L) - first, false};
   size_t size;
-  format k = format_of(L, &r, 0, &size);
+  ar_format k = format_of(L, &r, 0, &size);
   if (busy == NULL && r.count <= 1) {
-    if (k <= FORMAT_BYTES && push_short(L, s->f, k, size))
+    if (k <= AR_FORMAT_BYTES && push_short(L, s->f, k, size))
       return WAY_GIVEN;
     if (is_at_hand(s->f, k, size))
       return WAY_STOCK;
