@@ -37,10 +37,11 @@ struct ar_lsock {
   ar_lfd lfd;
   ar_lsock_kind kind;
   int family;
-  bool reading;        /* guard: somebody receives or accepts */
-  bool writing;        /* guard: somebody sends or connects */
+  bool busy[2];        /* by ar_side: somebody receives or accepts; somebody
+                        * sends or connects */
   bool impatient;      /* that accept raises what others wait for */
   ar_lsock_end end;    /* how that receive tells the end of the data */
+  bool connecting;     /* a stream's: it was begun, see AR_EINPROGRESS */
   bool connected;      /* a datagram socket's: it has one peer */
   unsigned char tries; /* so far, where nothing tells when to try again */
   size_t max;          /* bytes it wants at most */
@@ -79,11 +80,6 @@ ar_lsock *ar_check_lsock_kind(lua_State *L, ar_lsock_kind kind);
 /* Raise BusyResourceError if the guard is held. */
 void ar_check_lsock_free(lua_State *L, bool guard, const char *action);
 
-/* Wait a little, and longer each time, before it is tried again: for the few
- * things that the kernel does not tell of. */
-int ar_lsock_back_off(lua_State *L, ar_lsock *s, ar_coro *c, const char *kind,
-                      lua_KFunction k);
-
 /* Raise BrokenResourceError, with the system's error as its cause. */
 AR_NORETURN void ar_lsock_broken(lua_State *L, ar_err err, const char *what);
 
@@ -109,9 +105,9 @@ int ar_wait_writable(lua_State *L);
 int ar_notify_closing(lua_State *L);
 int ar_close_descriptor(lua_State *L);
 
-/* Send on what a send under way has not yet sent: it waits. The stack is
- * that of send: stream, data. */
-int ar_lsock_send_rest(lua_State *L, ar_lsock *s, ar_coro *c);
+/* Send on, from where s->sent stands, the data at place 2: what a try of it
+ * says, see sockact.h. */
+int ar_lsock_send_once(lua_State *L, ar_lsock *s);
 
 static inline int ar_lsock_number(const ar_lsock *s) {
   return ar_fd_number(s->lfd.fd);

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "bind/laddr.h"
-#include "bind/lsock.h"
+#include "bind/sockact.h"
 #include "host/raise.h"
 #include "io/sock.h"
 
@@ -28,13 +28,12 @@ static int push_packet(lua_State *L, const ar_lsock *s, const char *data,
   return s->connected ? 1 : 1 + ar_push_addr(L, from);
 }
 
-/* Receive into `room`; -1: there is nothing. */
 static int receive_into(lua_State *L, ar_lsock *s, char *room, size_t size) {
   size_t n;
   ar_addr from;
   ar_err err = ar_sock_receive_from(ar_lsock_number(s), room, size, &n, &from);
   if (err == AR_EAGAIN)
-    return -1;
+    return AR_SOCKACT_WAIT;
   if (err != 0)
     ar_lsock_broken(L, err, "cannot receive");
   return push_packet(L, s, room, n, &from);
@@ -50,34 +49,15 @@ static int receive_once(lua_State *L, ar_lsock *s) {
   return receive_into(L, s, chunk, sizeof chunk);
 }
 
-static int receivek(lua_State *L, int status, lua_KContext ctx);
-
-static int wait_to_receive(lua_State *L, ar_lsock *s, ar_coro *c) {
-  ar_op *op = ar_lfd_wait(L, &s->lfd, AR_SIDE_READ);
-  s->reading = true;
-  return ar_await(L, c, op, AR_AWAIT_UNDOES, "socket receive", receivek, 0);
-}
-
-static int receivek(lua_State *L, int status, lua_KContext ctx) {
-  ar_lsock *s = lua_touserdata(L, 1);
-  ar_coro *c;
-  int n;
-  (void)status;
-  (void)ctx;
-  s->reading = false;
-  c = ar_awaited(L);
-  (void)ar_check_lfd_open(L, &s->lfd);
-  n = receive_once(L, s);
-  return n >= 0 ? n : wait_to_receive(L, s, c);
-}
+static const ar_sockact receive_act = {"socket receive", AR_SIDE_READ,
+                                       receive_once};
 
 /* receive(socket) -> data, host, port | data, path | data */
 static int datagram_receive(lua_State *L) {
   ar_lsock *s = check_datagram(L);
-  ar_coro *c = ar_coro_check(L);
-  ar_check_lsock_free(L, s->reading, "reading from");
+  ar_coro *c = ar_sockact_check(L, s, AR_SIDE_READ);
   lua_settop(L, 1);
-  return wait_to_receive(L, s, c);
+  return ar_sockact_await(L, s, c, &receive_act);
 }
 
 /* ---- send --------------------------------------------------------------- */
@@ -89,7 +69,7 @@ static void check_destination(lua_State *L, const ar_lsock *s) {
     ar_check_addr(L, 3, s->family, &to);
 }
 
-static ar_err send_once(lua_State *L, const ar_lsock *s) {
+static ar_err send_packet(lua_State *L, const ar_lsock *s) {
   size_t len, n;
   const char *data = lua_tolstring(L, 2, &len);
   ar_addr to;
@@ -99,69 +79,29 @@ static ar_err send_once(lua_State *L, const ar_lsock *s) {
   return ar_sock_send_to(ar_lsock_number(s), data, len, &to);
 }
 
-static int sentk(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  (void)ctx;
-  (void)ar_gave_way(L);
-  return 0;
-}
-
-static int sendk(lua_State *L, int status, lua_KContext ctx);
-
-/* It was full. That the queue of a UNIX socket's destination is full, and
- * when no longer, can be asked only of a connected one. */
-static int wait_to_send(lua_State *L, ar_lsock *s, ar_coro *c) {
-  ar_op *op;
-  if (s->family == AF_UNIX && !s->connected)
-    return ar_lsock_back_off(L, s, c, "room in a socket", sendk);
-  op = ar_lfd_wait(L, &s->lfd, AR_SIDE_WRITE);
-  s->writing = true;
-  return ar_await(L, c, op, AR_AWAIT_UNDOES, "socket send", sendk, 0);
-}
-
-static int sendk(lua_State *L, int status, lua_KContext ctx) {
-  ar_lsock *s = lua_touserdata(L, 1);
-  ar_coro *c;
-  ar_err err;
-  (void)status;
-  (void)ctx;
-  s->writing = false;
-  c = ar_awaited(L);
-  (void)ar_check_lfd_open(L, &s->lfd);
-  err = send_once(L, s);
+/* That the queue of a UNIX socket's destination is full, and when no longer,
+ * can be asked only of a connected one. */
+static int send_once(lua_State *L, ar_lsock *s) {
+  ar_err err = send_packet(L, s);
   if (err == AR_EAGAIN)
-    return wait_to_send(L, s, c);
+    return s->family == AF_UNIX && !s->connected ? AR_SOCKACT_LATER
+                                                 : AR_SOCKACT_WAIT;
   if (err != 0)
     ar_lsock_broken(L, err, "cannot send");
   return 0;
 }
 
-static int cancelledk(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  (void)ctx;
-  (void)ar_awaited(L);
-  return 0;
-}
+static const ar_sockact send_act = {"socket send", AR_SIDE_WRITE, send_once};
 
 /* send(socket, data, host, port) | (socket, data, path) | (socket, data) */
 static int datagram_send(lua_State *L) {
   ar_lsock *s = check_datagram(L);
   ar_coro *c;
-  ar_err err;
   (void)luaL_checklstring(L, 2, NULL);
   check_destination(L, s);
-  c = ar_coro_check(L);
-  ar_check_lsock_free(L, s->writing, "writing to");
+  c = ar_sockact_check(L, s, AR_SIDE_WRITE);
   lua_settop(L, 4);
-  if (ar_task_pending(&c->task) != AR_CAUSE_NONE)
-    return ar_await_cancelled(L, c, cancelledk, 0);
-  s->tries = 0;
-  err = send_once(L, s);
-  if (err == 0)
-    return ar_give_way(L, c, sentk, 0);
-  if (err != AR_EAGAIN)
-    ar_lsock_broken(L, err, "cannot send");
-  return wait_to_send(L, s, c);
+  return ar_sockact_try(L, s, c, &send_act);
 }
 
 /* ---- connect ------------------------------------------------------------ */

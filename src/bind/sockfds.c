@@ -3,7 +3,7 @@
  */
 
 #include "base/err.h"
-#include "bind/lsock.h"
+#include "bind/sockact.h"
 #include "host/raise.h"
 #include "io/sock.h"
 
@@ -20,7 +20,7 @@ static int receive_once(lua_State *L, ar_lsock *s) {
   ar_err err = ar_sock_receive_fds(ar_lsock_number(s), message, s->max, &n, fds,
                                    &n_fds, &cut);
   if (err == AR_EAGAIN)
-    return -1;
+    return AR_SOCKACT_WAIT;
   if (err != 0)
     ar_lsock_broken(L, err, "cannot receive");
   if (n == 0 && n_fds == 0 && s->max > 0)
@@ -34,26 +34,8 @@ static int receive_once(lua_State *L, ar_lsock *s) {
   return 2;
 }
 
-static int receivek(lua_State *L, int status, lua_KContext ctx);
-
-static int wait_to_receive(lua_State *L, ar_lsock *s, ar_coro *c) {
-  ar_op *op = ar_lfd_wait(L, &s->lfd, AR_SIDE_READ);
-  s->reading = true;
-  return ar_await(L, c, op, AR_AWAIT_UNDOES, "socket receive", receivek, 0);
-}
-
-static int receivek(lua_State *L, int status, lua_KContext ctx) {
-  ar_lsock *s = lua_touserdata(L, 1);
-  ar_coro *c;
-  int n;
-  (void)status;
-  (void)ctx;
-  s->reading = false;
-  c = ar_awaited(L);
-  (void)ar_check_lfd_open(L, &s->lfd);
-  n = receive_once(L, s);
-  return n >= 0 ? n : wait_to_receive(L, s, c);
-}
+static const ar_sockact receive_act = {"socket receive", AR_SIDE_READ,
+                                       receive_once};
 
 static lua_Integer check_from(lua_State *L, int idx, const char *name,
                               lua_Integer least) {
@@ -69,15 +51,14 @@ static int unix_receive_fds(lua_State *L) {
   ar_lsock *s = ar_check_lsock_kind(L, AR_LSOCK_STREAM);
   lua_Integer len = check_from(L, 2, "msglen", 0);
   lua_Integer max = check_from(L, 3, "maxfds", 1);
-  ar_coro *c = ar_coro_check(L);
-  ar_check_lsock_free(L, s->reading, "reading from");
+  ar_coro *c = ar_sockact_check(L, s, AR_SIDE_READ);
   if (max > AR_SOCK_MAX_FDS)
     max = AR_SOCK_MAX_FDS;
   s->max = len < MAX_MESSAGE ? (size_t)len : MAX_MESSAGE;
   lua_settop(L, 1);
   lua_pushinteger(L, max);
   lua_createtable(L, (int)max, 0);
-  return wait_to_receive(L, s, c);
+  return ar_sockact_await(L, s, c, &receive_act);
 }
 
 /* ---- sending descriptors ------------------------------------------------ */
@@ -107,53 +88,23 @@ static size_t check_fds(lua_State *L, int idx, int fds[AR_SOCK_MAX_FDS]) {
   return (size_t)n;
 }
 
-static int sentk(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  (void)ctx;
-  (void)ar_gave_way(L);
-  return 0;
-}
-
-static int sendk(lua_State *L, int status, lua_KContext ctx);
-
-/* stack: stream, message, fds */
-static int send_or_wait(lua_State *L, ar_lsock *s, ar_coro *c) {
+/* stack: stream, message, fds. The descriptors go with the first byte. */
+static int send_once(lua_State *L, ar_lsock *s) {
   int fds[AR_SOCK_MAX_FDS];
-  size_t len, n_fds = check_fds(L, 3, fds);
+  size_t len, n_fds;
   const char *message = lua_tolstring(L, 2, &len);
-  ar_op *op;
-  ar_err err =
+  ar_err err;
+  if (s->sent > 0)
+    return ar_lsock_send_once(L, s);
+  n_fds = check_fds(L, 3, fds);
+  err =
       ar_sock_send_fds(ar_lsock_number(s), message, len, fds, n_fds, &s->sent);
   if (err != 0 && err != AR_EAGAIN)
     ar_lsock_broken(L, err, "cannot send");
-  if (err == 0 && s->sent == len)
-    return ar_give_way(L, c, sentk, 0);
-  if (err == 0) { /* the descriptors went with the first byte */
-    lua_settop(L, 2);
-    return ar_lsock_send_rest(L, s, c);
-  }
-  op = ar_lfd_wait(L, &s->lfd, AR_SIDE_WRITE);
-  s->writing = true;
-  return ar_await(L, c, op, AR_AWAIT_UNDOES, "socket send", sendk, 0);
+  return err == 0 && s->sent == len ? 0 : AR_SOCKACT_WAIT;
 }
 
-static int sendk(lua_State *L, int status, lua_KContext ctx) {
-  ar_lsock *s = lua_touserdata(L, 1);
-  ar_coro *c;
-  (void)status;
-  (void)ctx;
-  s->writing = false;
-  c = ar_awaited(L);
-  (void)ar_check_lfd_open(L, &s->lfd);
-  return send_or_wait(L, s, c);
-}
-
-static int cancelledk(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  (void)ctx;
-  (void)ar_awaited(L);
-  return 0;
-}
+static const ar_sockact send_act = {"socket send", AR_SIDE_WRITE, send_once};
 
 /* send_fds(stream, message, fds) */
 static int unix_send_fds(lua_State *L) {
@@ -166,12 +117,10 @@ static int unix_send_fds(lua_State *L) {
   if (len == 0)
     ar_raise(L, "ValueError", "message must not be empty");
   (void)check_fds(L, 3, fds);
-  c = ar_coro_check(L);
-  ar_check_lsock_free(L, s->writing, "writing to");
+  c = ar_sockact_check(L, s, AR_SIDE_WRITE);
   lua_settop(L, 3);
-  if (ar_task_pending(&c->task) != AR_CAUSE_NONE)
-    return ar_await_cancelled(L, c, cancelledk, 0);
-  return send_or_wait(L, s, c);
+  s->sent = 0;
+  return ar_sockact_try(L, s, c, &send_act);
 }
 
 /* ---- the methods -------------------------------------------------------- */

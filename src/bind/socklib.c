@@ -70,23 +70,6 @@ void ar_check_lsock_free(lua_State *L, bool guard, const char *action) {
     ar_raise_busy(L, action);
 }
 
-int ar_lsock_back_off(lua_State *L, ar_lsock *s, ar_coro *c, const char *kind,
-                      lua_KFunction k) {
-  ar_sched *sched = c->task.sched;
-  ar_time delay = (ar_time)1000000 << s->tries; /* from 1 to 64 ms */
-  ar_err err = ar_deadline_set(sched, &c->task.kit->due,
-                               ar_time_add(ar_sched_now(sched), delay));
-  if (err != 0)
-    ar_raise_oserror(L, err, "cannot wait");
-  if (s->tries < 6)
-    s->tries++;
-  s->writing = true;
-  c->cancel_points++;
-  c->schedule_points++;
-  ar_task_park(&c->task, kind, s, ar_abort_simply);
-  return ar_suspend(L, k, 0);
-}
-
 void ar_lsock_broken(lua_State *L, ar_err err, const char *what) {
   if (err == AR_ENOMEM)
     ar_raise_oserror(L, err, what);

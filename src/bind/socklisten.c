@@ -67,13 +67,13 @@ static int acceptk(lua_State *L, int status, lua_KContext ctx);
 
 static int wait_to_accept(lua_State *L, ar_lsock *s, ar_coro *c) {
   ar_op *op = ar_lfd_wait(L, &s->lfd, AR_SIDE_READ);
-  s->reading = true;
+  s->busy[AR_SIDE_READ] = true;
   return ar_await(L, c, op, AR_AWAIT_UNDOES, "socket accept", acceptk, 0);
 }
 
 static int wait_for_better_times(lua_State *L, ar_lsock *s, ar_coro *c) {
   ar_seek_prepare(L, c);
-  s->reading = true;
+  s->busy[AR_SIDE_READ] = true;
   return ar_seek(L, c, acceptk, 0);
 }
 
@@ -99,7 +99,7 @@ static int acceptk(lua_State *L, int status, lua_KContext ctx) {
   ar_coro *c;
   (void)status;
   (void)ctx;
-  s->reading = false;
+  s->busy[AR_SIDE_READ] = false;
   c = ar_awaited(L);
   lua_settop(L, STREAM);
   (void)ar_check_lfd_open(L, &s->lfd);
@@ -109,7 +109,7 @@ static int acceptk(lua_State *L, int status, lua_KContext ctx) {
 static int begin_to_accept(lua_State *L, bool impatient) {
   ar_lsock *s = check_listener(L);
   ar_coro *c = ar_coro_check(L);
-  ar_check_lsock_free(L, s->reading, "accepting connections from");
+  ar_check_lsock_free(L, s->busy[AR_SIDE_READ], "accepting connections from");
   lua_settop(L, 1);
   if (lua_getiuservalue(L, 1, AR_LSOCK_UV_CLASS) != LUA_TTABLE)
     ar_raise(L, "RuntimeError", "this socket does not listen");

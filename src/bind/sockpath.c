@@ -30,7 +30,7 @@ static int boundk(lua_State *L, int status, lua_KContext ctx) {
   ar_lsock *s = lua_touserdata(L, 1);
   ar_err err = b->work.result;
   (void)status;
-  s->reading = s->writing = false;
+  s->busy[AR_SIDE_READ] = s->busy[AR_SIDE_WRITE] = false;
   ar_mem_free(b, sizeof *b);
   (void)ar_awaited(L); /* may raise: asyncio's cancel() after its end */
   if (err != 0)
@@ -66,7 +66,7 @@ int ar_lsock_bind_path(lua_State *L) {
     ar_raise_oserror(L, err, "cannot bind a socket");
   }
   /* Nobody else has it yet: it stays open until the thread is done. */
-  s->reading = s->writing = true;
+  s->busy[AR_SIDE_READ] = s->busy[AR_SIDE_WRITE] = true;
   return ar_await(L, c, &b->work.op, AR_AWAIT_SHIELDED, "socket bind", boundk,
                   (lua_KContext)b);
 }
