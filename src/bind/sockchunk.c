@@ -40,7 +40,7 @@
 #define BALLAST ((size_t)8 << 20)
 
 /* Bytes of chunks after which it is asked to come. */
-#define ENOUGH ((size_t)1 << 20)
+#define ENOUGH ((size_t)512 << 10)
 
 /* At the beginning of the ballast. */
 struct ar_sockchunk_pace {
