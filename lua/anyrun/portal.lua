@@ -74,6 +74,12 @@ function BlockingPortal:__call(body)
   end))
 end
 
+-- A copy is the portal that it is a copy of.
+function BlockingPortal:__eq(other)
+  return self._number ~= nil and self._number == other._number
+    and self._door == other._door
+end
+
 getmetatable(BlockingPortal).__call = function(cls, body)
   local self = setmetatable({}, cls)
   if body == nil then return self end

@@ -3,7 +3,7 @@
 local errors = require "anyrun.errors"
 
 local error, getmetatable, setmetatable = error, getmetatable, setmetatable
-local type = type
+local rawget, type = rawget, type
 
 -- The protocols, first found wins. Each enters, calls and leaves.
 local protocols = {}
@@ -37,9 +37,25 @@ local function run_between(cm, leave, body, value)
   return leave_after(guard, leave, cm, errors.try(body, value))
 end
 
+-- As a field, or beside `__close` in a metatable that has no `__index`.
 local function field(cm, key)
-  if type(cm) == "table" or type(cm) == "userdata" and getmetatable(cm) then
-    return cm[key]
+  local mt = getmetatable(cm)
+  if type(cm) == "table" or type(cm) == "userdata" and mt then
+    local value = cm[key]
+    if value == nil and type(mt) == "table" then value = rawget(mt, key) end
+    return value
+  end
+end
+
+-- Those that are called with a body themselves.
+local CALLED <const> = {
+  BlockingPortal = true, CancelScope = true, Nursery = true, TaskGroup = true,
+}
+
+function protocols.called(cm)
+  local mt = getmetatable(cm)
+  if type(mt) == "table" and CALLED[rawget(mt, "__name")] and mt.__call then
+    return function(object, body) return object(body) end
   end
 end
 
@@ -67,7 +83,8 @@ end
 
 --- Enters `cm`, calls `body` with what entering gave, and leaves it, whatever
 --- happens. `cm` has `__enter()` and `__exit(err)`, or is a to-be-closed value
---- (`__close`), or is made with a context manager mixin. Where `__exit`
+--- (`__close`), or is made with a context manager mixin, or is a task group, a
+--- cancel scope or a portal, which is called with the body. Where `__exit`
 --- returns true the error of the body is swallowed and nothing is returned;
 --- an error of `__exit` replaces it and keeps it as its cause.
 ---@param cm any
@@ -78,7 +95,7 @@ end
 ---@usage anyio.with(lock, function() counter = counter + 1 end)
 local function with(cm, body)
   local run = protocols.mixin(cm) or protocols.enter_exit(cm)
-    or protocols.close(cm)
+    or protocols.called(cm) or protocols.close(cm)
   if not run then
     error(("bad argument #1 to 'with' (an object with __enter and __exit, or "
       .. "__close, expected, got %s)"):format(type(cm)), 2)

@@ -148,3 +148,29 @@ t.test("what cannot be entered and what cannot be called are refused",
     t.raises("bad argument #2 to 'with' (function expected, got nil)",
       anyio.with, manager())
   end)
+
+t.test("with takes what is called with a body: a scope, a task group, a portal", function()
+  local scope, same, value = anyio.with(anyio.move_on_after(5), function(s) return s, 1 end)
+  t.ok(scope == same)
+  t.eq(value, 1)
+  scope = anyio.with(anyio.CancelScope(), function(s) s:cancel() anyio.sleep(0) end)
+  t.ok(scope.cancelled_caught)
+  local log = t.log()
+  t.eq(anyio.with(anyio.create_task_group(), function(tg)
+    tg:start_soon(log, "child")
+    return "body"
+  end), "body")
+  t.eq(log.items, { "child" })
+  t.eq(anyio.with(anyio.from_thread.BlockingPortal(), function(portal)
+    return anyio.to_thread.run_sync(function() return portal:call(math.abs, -4) end)
+  end), 4)
+end)
+
+t.test("__enter and __exit may stand in a metatable, as __close does", function()
+  local log = t.log()
+  anyio.with(setmetatable({}, {
+    __enter = function() return "value" end,
+    __exit = function(_, err) log(err) return true end,
+  }), function(value) error(value, 0) end)
+  t.eq(log.items, { "value" })
+end)

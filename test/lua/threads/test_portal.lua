@@ -334,3 +334,15 @@ t.test("control-C ends a call that blocks the first thread", {plain = true}, fun
   kill:close()
   t.eq({ok, err.name}, {false, "KeyboardInterrupt"})
 end)
+
+t.test("[THR-60] who uses a provider's portal at one time has the same portal", function()
+  local provider = from_thread.BlockingPortalProvider{backend = t.backend}
+  provider(function(one)
+    provider(function(other)
+      t.ok(one == other)
+      t.ok(anyio.to_thread.run_sync(function() return one end) == one)
+    end)
+    provider(function(other) t.ok(one == other) end)
+  end)
+  t.no(from_thread.BlockingPortal() == from_thread.BlockingPortal())
+end)
