@@ -1,6 +1,7 @@
 --- asyncio's Barrier: tasks wait for each other, round after round.
 
 local base = require "asyncio.base"
+local checkpoint_if_cancelled = require("_anyrun.time").checkpoint_if_cancelled
 local class = require "anyrun.class"
 local errors = require "anyrun.errors"
 local new_lot = require("_anyrun.lot").new
@@ -91,6 +92,9 @@ function Barrier:wait()
     self._gate:park()
   end
   check_whole(self)
+  if self._count + 1 < self.parties then
+    checkpoint_if_cancelled() -- or it is refused, and not counted
+  end
   local index = self._count
   self._count = index + 1
   fill(self)

@@ -3,6 +3,7 @@
 -- A release hands on to the task that has waited longest, at once.
 
 local base = require "asyncio.base"
+local checkpoint_if_cancelled = require("_anyrun.time").checkpoint_if_cancelled
 local class = require "anyrun.class"
 local errors = require "anyrun.errors"
 local new_lot = require("_anyrun.lot").new
@@ -174,6 +175,7 @@ end
 function Condition:wait()
   needs "Condition.wait"
   check_locked(self, "wait")
+  checkpoint_if_cancelled() -- or it is refused, with the lock taken
   self._lock:release()
   local err, woken = self._lot:wait()
   local late = reacquire(self._lock)

@@ -265,6 +265,7 @@ static int lock_methods(lua_State *L) {
 static int lock_new(lua_State *L) {
   llock *k;
   luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 2);
   k = lua_newuserdatauv(L, sizeof *k, 1);
   k->magic = ar_key_lock;
   ar_lot_init(&k->llot.lot, "lock");

@@ -52,12 +52,13 @@ static int time_checkpoint(lua_State *L) {
   return yield_once(L, ar_coro_check(L));
 }
 
+/* It is refused where a task cannot be suspended, cancelled or not: the
+ * primitives ask it before they change anything. */
 static int time_checkpoint_if_cancelled(lua_State *L) {
-  ar_coro *c = ar_coro_current(L);
+  ar_coro *c = ar_coro_check(L);
   c->cancel_points++;
   if (AR_LIKELY(ar_task_pending(&c->task) == AR_CAUSE_NONE))
     return 0;
-  (void)ar_coro_check(L);
   c->schedule_points++;
   ar_task_park(&c->task, "checkpoint", NULL, ar_abort_simply);
   return ar_suspend(L, sleepk, 0);

@@ -36,11 +36,13 @@ end
 
 -- Lends tokens to those who wait, while there are any.
 local function serve(self)
-  local lot, wants, borrowers = self._lot, self._wants, self._borrowers
+  local lot, wants = self._lot, self._wants
   while self._borrowed < self._total do
     local task = lot:wake_one()
     if not task then return end
-    borrowers[wants[task]], wants[task] = true, nil
+    local borrower = wants[task]
+    wants[task], self._waiting[borrower] = nil, nil
+    self._borrowers[borrower] = true
     self._borrowed = self._borrowed + 1
   end
 end
@@ -83,7 +85,7 @@ function CapacityLimiter:_init(total_tokens)
   options.arg("CapacityLimiter", 1, total_tokens, whole, 4)
   check_not_negative(total_tokens)
   self._total, self._borrowed = total_tokens, 0
-  self._borrowers, self._wants = {}, {}
+  self._borrowers, self._wants, self._waiting = {}, {}, {}
   self._lot = new_lot "capacity limiter"
 end
 
@@ -98,11 +100,9 @@ local function check_new(self, borrower)
     error(errors.RuntimeError("this borrower is already holding one of this "
       .. "CapacityLimiter's tokens"), 0)
   end
-  for _, other in next, self._wants do
-    if other == borrower then
-      error(errors.RuntimeError("this borrower is already waiting for one of "
-        .. "this CapacityLimiter's tokens"), 0)
-    end
+  if self._waiting[borrower] then
+    error(errors.RuntimeError("this borrower is already waiting for one of "
+      .. "this CapacityLimiter's tokens"), 0)
   end
 end
 
@@ -113,17 +113,19 @@ end
 
 local function wait(self, borrower)
   local me, wants = current(), self._wants
-  wants[me] = borrower
+  wants[me], self._waiting[borrower] = borrower, true
   local err, woken = self._lot:wait()
-  if err ~= nil and not woken then wants[me] = nil end
+  if err ~= nil and not woken then
+    wants[me], self._waiting[borrower] = nil, nil
+  end
   return err, woken
 end
 
 local function acquire(self, borrower)
   local err, woken
   check_new(self, borrower)
+  checkpoint_if_cancelled() -- or it is refused, with nothing lent or noted
   if self._borrowed < self._total then
-    checkpoint_if_cancelled()
     lend(self, borrower)
     err, woken = yield(), true
   else

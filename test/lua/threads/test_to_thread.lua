@@ -185,6 +185,27 @@ t.test("[THR-09] at most as many threads as tokens", function()
   t.ok(to_thread.current_default_thread_limiter() == to_thread.current_default_thread_limiter())
 end)
 
+t.test("[SY-60] the default limiter has 40 tokens, is the run's own, and can be resized",
+  {plain = true}, function()
+    local limiter = to_thread.current_default_thread_limiter
+    local first = t.run(function()
+      t.eq(limiter().total_tokens, 40)
+      limiter().total_tokens = 1
+      local name = require("threading").current_thread
+      local function who() return name().name, os.clock() end
+      anyio.create_task_group(function(tg)
+        local one = tg:start_soon(run_sync, who)
+        local other = tg:start_soon(run_sync, who)
+        t.eq(one:await(), other:await()) -- one thread after the other
+      end)
+      return limiter()
+    end)
+    t.run(function()
+      t.eq(limiter().total_tokens, 40)
+      t.no(limiter() == first)
+    end)
+  end)
+
 t.test("[THR-10] who borrows the token", function()
   local limiter = anyio.CapacityLimiter(2)
   limiter:acquire()

@@ -70,6 +70,19 @@ t.test("[TR-CHK-03 TR-CHK-16 TR-TMO-07 D-26] what may wait checkpoints also when
     assert_checkpoints(function() trio.sleep_until(-math.huge) end)
     assert_checkpoints(function() trio.sleep_until(trio.current_time() - 1) end)
     assert_checkpoints(function() trio.testing.wait_all_tasks_blocked() end)
+    for _, lock in ipairs {
+      trio.Lock(), trio.StrictFIFOLock(), trio.Semaphore(1), trio.CapacityLimiter(1),
+      trio.Condition(),
+    } do
+      assert_checkpoints(function() lock:acquire() end)
+      lock:release()
+    end
+    local event = trio.Event()
+    event:set()
+    assert_checkpoints(function() event:wait() end)
+    local send, receive = trio.open_memory_channel(1)
+    assert_checkpoints(function() send:send(1) end)
+    assert_checkpoints(function() receive:receive() end)
   end)
 
 t.test("[TR-CHK-07] in a cancelled scope a call raises before it does its work", function()
