@@ -188,7 +188,7 @@ end)
 t.test("[SY-60] the default limiter has 40 tokens, is the run's own, and can be resized",
   {plain = true}, function()
     local limiter = to_thread.current_default_thread_limiter
-    local first = t.run(function()
+    local used = t.run(function()
       t.eq(limiter().total_tokens, 40)
       limiter().total_tokens = 1
       local name = require("threading").current_thread
@@ -202,7 +202,7 @@ t.test("[SY-60] the default limiter has 40 tokens, is the run's own, and can be 
     end)
     t.run(function()
       t.eq(limiter().total_tokens, 40)
-      t.no(limiter() == first)
+      t.no(limiter() == used)
     end)
   end)
 
