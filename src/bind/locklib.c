@@ -129,7 +129,10 @@ static void check_free_for(lua_State *L, llock *k, ar_coro *c) {
 /* Park in the lot, or, where the lock is free and a cancellation is pending,
  * for that to arrive. */
 static int wait_for_lock(lua_State *L, llock *k, ar_coro *c) {
-  ar_lot *lot = ar_llot_bind(L, &k->llot, c);
+  ar_lot *lot;
+  if (k->owner != NULL && k->llot.run == NULL)
+    k->llot.run = k->owner->task.sched; /* nobody has waited for it yet */
+  lot = ar_llot_bind(L, &k->llot, c);
   c->schedule_points++;
   if (k->owner != NULL)
     ar_lot_park(lot, &ar_frame_of(&c->task)->place, ar_abort_place);

@@ -262,3 +262,17 @@ anyio.run_process
   done
   [[ "$output$stderr" != *_anyrun* ]]
 }
+
+@test "a lock held in the script's run cannot be waited for in a run of its own" {
+  save s.lua <<'END'
+local anyio = require "anyio"
+local lock = anyio.Lock()
+lock:acquire()
+print(pcall(run, function() lock:acquire() end))
+lock:release()
+END
+  for backend in asyncio trio; do
+    run --separate-stderr anyrun --backend=$backend s.lua
+    expect 0 "false	RuntimeError: this lock belongs to another run"
+  done
+}
