@@ -76,10 +76,15 @@ failed:
     }
   }
   if (lua_type(L, -1) == LUA_TSTRING) {
+    ar_traceback_push(L, -1);
+    lua_insert(L, -2);
     luaL_where(L, 1);
     lua_insert(L, -2);
     lua_concat(L, 2);
+    lua_insert(L, -2); /* stack: ..., error, traceback */
+    ar_traceback_set(L, -2);
   }
+  ar_traceback_resumed(L, -1);
   ar_rethrow(L);
 }
 

@@ -17,6 +17,10 @@ static const char key_value[] = "traceback of which value";
 static const char key_text[] = "traceback text";
 static const char key_names[] = "names of functions in modules";
 
+/* An error that is raised again and again through coroutines gets no longer
+ * story than this. */
+#define AR_TRACEBACK_MAX 16384
+
 /* Of a deep stack, the innermost and the outermost frames are told. */
 #define AR_FRAMES_FIRST 10
 #define AR_FRAMES_LAST 11
@@ -178,6 +182,25 @@ static int count_frames(lua_State *from) {
   return few;
 }
 
+/*
+ * Where the story of an error of the library begins: at the script's line that
+ * called it. Functions of the library, and those of C that they called, are
+ * left out; where no script called it, none is.
+ */
+static int callers_level(lua_State *from, int level) {
+  lua_Debug ar;
+  bool in_library = false;
+  for (int i = level; lua_getstack(from, i, &ar); i++) {
+    lua_getinfo(from, "S", &ar);
+    if (*ar.what == 'C')
+      continue;
+    if (strncmp(ar.source, "@anyrun:", 8) != 0)
+      return in_library ? i : level;
+    in_library = true;
+  }
+  return level;
+}
+
 /* [-0, +1] The stack of `from`, as luaL_traceback tells it. */
 static void push_traceback(lua_State *L, lua_State *from, int level) {
   int top = lua_gettop(L), n = count_frames(from), skip_at = -1;
@@ -225,27 +248,29 @@ void ar_traceback_set(lua_State *L, int idx) {
 /* [-0, +0] Keep the traceback of `from` for the error at idx of L. */
 static void remember(lua_State *L, lua_State *from, int idx, int level) {
   idx = lua_absindex(L, idx);
+  if (ar_is_error(L, idx))
+    level = callers_level(from, level);
   push_traceback(L, from, level);
   keep(L, idx);
 }
 
-/* Is it ar_rethrow that raises? The function above the handler is the one
- * that called it. (A plain pcall catches without a handler: what was noted
+/* Is it ar_rethrow that raises? The function at this level is the one that
+ * called it: above a handler, or the last of a coroutine. (A plain pcall catches without a handler: what was noted
  * then must not count for the next error.) */
-static bool is_rethrown(lua_State *L) {
+static bool is_rethrown(lua_State *L, lua_State *from, int level) {
   lua_CFunction rethrower = ar_host_of(L)->rethrower;
   lua_Debug ar;
   bool is;
-  if (rethrower == NULL || !lua_getstack(L, 1, &ar))
+  if (rethrower == NULL || !lua_getstack(from, level, &ar))
     return false;
-  lua_getinfo(L, "f", &ar);
-  is = lua_tocfunction(L, -1) == rethrower;
-  lua_pop(L, 1);
+  lua_getinfo(from, "f", &ar);
+  is = lua_tocfunction(from, -1) == rethrower;
+  lua_pop(from, 1);
   return is;
 }
 
 /* Has the error at idx its traceback already? */
-static bool is_known(lua_State *L, int idx) {
+static bool is_known(lua_State *L, int idx, lua_State *from, int level) {
   bool known;
   if (ar_is_error(L, idx)) {
     lua_pushliteral(L, "traceback");
@@ -253,7 +278,7 @@ static bool is_known(lua_State *L, int idx) {
     lua_pop(L, 1);
     return known;
   }
-  if (!is_rethrown(L))
+  if (!is_rethrown(L, from, level))
     return false;
   lua_rawgetp(L, LUA_REGISTRYINDEX, key_value);
   known = lua_rawequal(L, idx, -1);
@@ -271,7 +296,7 @@ int ar_traceback_handler(lua_State *L) {
     lua_replace(L, 1);
   }
   /* A cancellation is no error to be explained. */
-  if ((ar_error_kind(L, 1) & AR_KIND_CANCELLED) == 0 && !is_known(L, 1))
+  if ((ar_error_kind(L, 1) & AR_KIND_CANCELLED) == 0 && !is_known(L, 1, L, 1))
     remember(L, L, 1, 1);
   ar_host_of(L)->rethrower = NULL;
   lua_settop(L, 1);
@@ -279,8 +304,8 @@ int ar_traceback_handler(lua_State *L) {
 }
 
 int ar_traceback_note_object(lua_State *L) {
-  if (lua_type(L, 1) != LUA_TTABLE || !ar_is_error(L, 1) || is_known(L, 1) ||
-      (ar_error_kind(L, 1) & AR_KIND_CANCELLED) != 0 ||
+  if (lua_type(L, 1) != LUA_TTABLE || !ar_is_error(L, 1) ||
+      is_known(L, 1, L, 1) || (ar_error_kind(L, 1) & AR_KIND_CANCELLED) != 0 ||
       !lua_checkstack(L, 4 * LUA_MINSTACK))
     return 1;
   remember(L, L, 1, 1);
@@ -304,8 +329,23 @@ void ar_traceback_push(lua_State *L, int idx) {
 
 void ar_traceback_of_coroutine(lua_State *L, lua_State *co, int idx) {
   idx = lua_absindex(L, idx);
-  if ((ar_error_kind(L, idx) & AR_KIND_CANCELLED) == 0 && !is_known(L, idx))
+  if ((ar_error_kind(L, idx) & AR_KIND_CANCELLED) == 0 &&
+      !is_known(L, idx, co, 0))
     remember(L, co, idx, 0);
+}
+
+void ar_traceback_resumed(lua_State *L, int idx) {
+  int top = lua_gettop(L);
+  idx = lua_absindex(L, idx);
+  ar_traceback_push(L, idx);
+  if (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) < AR_TRACEBACK_MAX) {
+    push_traceback(L, L, 0);
+    lua_pushstring(L, strchr(lua_tostring(L, -1), '\n'));
+    lua_remove(L, -2);
+    lua_concat(L, 2);
+    keep(L, idx);
+  }
+  lua_settop(L, top);
 }
 
 void ar_traceback_note(lua_State *L, int idx) {

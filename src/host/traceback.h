@@ -30,6 +30,10 @@ void ar_traceback_set(lua_State *L, int idx);
  * traceback is remembered. */
 void ar_traceback_of_coroutine(lua_State *L, lua_State *co, int idx);
 
+/* [-0, +0] The error at idx, which a coroutine was left by, goes on in this
+ * one: its stack follows. */
+void ar_traceback_resumed(lua_State *L, int idx);
+
 /* [-1, +0] A line for the error at idx, under its traceback: "in task ...". */
 void ar_traceback_note(lua_State *L, int idx);
 

@@ -106,3 +106,24 @@ t.test("a traceback is told as debug.traceback tells it", function()
     t.eq(mine, (theirs:gsub("xpcall", "pcall")))
   end
 end)
+
+t.test("the traceback of an error goes through the generators it came out of", function()
+  local function through(raise)
+    local inner = coroutine.wrap(function() raise() end)
+    coroutine.wrap(function() inner() end)()
+  end
+  for _, value in ipairs {anyio.ValueError("x"), "text"} do
+    local text
+    local group = t.raises(anyio.ExceptionGroup, anyio.create_task_group, function(tg)
+      tg:start_soon(function() through(function() error(value) end) end)
+    end)
+    text = group.exceptions[1].traceback or group.tracebacks[1]
+    t.match(text, "in function 'error'.*in upvalue 'raise'.*in upvalue 'inner'.*'through'")
+  end
+end)
+
+t.test("an error of the library begins at the line that called it", function()
+  local _, err = pcall(function() anyio.open_process {"/no/such/program"} end)
+  t.isa(err, anyio.OSError)
+  t.match(err.traceback, "^stack traceback:\n\t[^\n]*test_pcall%.lua:%d+: in ")
+end)
