@@ -255,8 +255,9 @@ static void remember(lua_State *L, lua_State *from, int idx, int level) {
 }
 
 /* Is it ar_rethrow that raises? The function at this level is the one that
- * called it: above a handler, or the last of a coroutine. (A plain pcall catches without a handler: what was noted
- * then must not count for the next error.) */
+ * called it: above a handler, or the last of a coroutine. (A plain pcall
+ * catches without noting anything of other values than objects: what was noted
+ * before must not count for the next error.) */
 static bool is_rethrown(lua_State *L, lua_State *from, int level) {
   lua_CFunction rethrower = ar_host_of(L)->rethrower;
   lua_Debug ar;
