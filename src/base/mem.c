@@ -242,7 +242,7 @@ void *ar_mem_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
 
 void ar_mem_keep(void) {
 #ifdef M_TRIM_THRESHOLD
-  (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  (void)mallopt(M_MMAP_THRESHOLD, 4 << 20); /* a chunk of 1 MiB has a head */
   (void)mallopt(M_TRIM_THRESHOLD, 16 << 20);
 #endif
 }

@@ -61,7 +61,7 @@ static int openedk(lua_State *L, int status, lua_KContext ctx) {
     ar_raise_path_error(L, lf->result, name, NULL);
   }
   lf->open = true;
-  if (lf->file->local)
+  if (lf->file->local && lf->file->nowait)
     m->device = lf->file->device;
   return 1;
 }

@@ -72,11 +72,16 @@ static ar_err read_more(ar_file *f, bool quick) {
   return err != 0 ? err : read_once(f, quick);
 }
 
+/* Where a file system cannot read without blocking, the end of a file can
+ * still be seen. */
 static ar_err begin_reading(ar_file *f, bool quick) {
   f->ended = false;
   if (f->dirty)
     return ar_file_flush(f, quick);
-  return quick && !f->nowait ? AR_EAGAIN : 0;
+  if (!quick || f->nowait)
+    return 0;
+  f->ended = f->local && what_is_left(f) == 0;
+  return f->ended ? 0 : AR_EAGAIN;
 }
 
 /* More is a thread's to read, even where that does not block. */

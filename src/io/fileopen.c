@@ -35,6 +35,9 @@ static bool is_local(int fd) {
     case EXT4_SUPER_MAGIC:
     case XFS_SUPER_MAGIC:
     case BTRFS_SUPER_MAGIC:
+    case F2FS_SUPER_MAGIC:
+    case OVERLAYFS_SUPER_MAGIC:
+    case SQUASHFS_MAGIC:
     case TMPFS_MAGIC: return true;
     default: return false;
   }
@@ -51,6 +54,8 @@ static ar_err look_at(ar_file *f) {
   struct stat st;
   if (fstat(f->fd, &st) != 0)
     return ar_err_from_errno(errno);
+  if (S_ISDIR(st.st_mode))
+    return AR_EISDIR;
   f->regular = S_ISREG(st.st_mode);
   f->seekable = lseek(f->fd, 0, SEEK_CUR) >= 0;
   f->device = st.st_dev;
@@ -65,7 +70,10 @@ static void read_ahead(ar_file *f, bool quick) {
   if (!f->regular || !f->readable || f->writable)
     return;
   f->order.want = 1;
-  (void)ar_file_fill(f, quick);
+  if (quick || f->local) /* also to see whether the file system knows how */
+    (void)ar_file_fill(f, true);
+  if (!quick && f->to == f->from)
+    (void)ar_file_fill(f, false);
 }
 
 /* ---- without blocking --------------------------------------------------- */
@@ -132,14 +140,9 @@ static ar_err finish(ar_file *f, int fd, int flags) {
     return 0;
   f->fd = -1;
   f->unlinks = false;
-  if (f->owned)
+  if (f->path != NULL) /* else it is still who brought it that has it */
     (void)close(fd);
   return err;
-}
-
-static bool is_folder(int fd) {
-  struct stat st;
-  return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 ar_err ar_file_open(ar_file *f, bool quick) {
@@ -152,10 +155,6 @@ ar_err ar_file_open(ar_file *f, bool quick) {
       fd = open(f->path, f->order.flags | O_CLOEXEC | O_NOCTTY,
                 (mode_t)f->order.mode);
     } while (fd < 0 && errno == EINTR);
-    if (fd >= 0 && is_folder(fd)) {
-      (void)close(fd);
-      return AR_EISDIR;
-    }
     err = finish(f, fd, f->order.flags);
   }
   if (err == 0)
