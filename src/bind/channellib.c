@@ -154,7 +154,7 @@ static int sendk(lua_State *L, int status, lua_KContext ctx) {
 
 static void check_item(lua_State *L) {
   if (AR_UNLIKELY(lua_isnoneornil(L, ITEM)))
-    luaL_argerror(L, ITEM - 1, "nil cannot be sent");
+    luaL_argerror(L, ITEM, "nil cannot be sent");
   lua_settop(L, ITEM);
 }
 
