@@ -87,6 +87,15 @@ local function matcher(condition, fname)
     error(("bad argument #1 to '%s' (class, list or function expected, got %s)")
       :format(fname, type(condition)), 3)
   end
+  if condition.__kind == nil then
+    for i = 1, #condition do
+      local one = condition[i]
+      if type(one) ~= "table" or one.__kind == nil then
+        error(("bad argument #1 to '%s' (error class expected at [%d], got %s)")
+          :format(fname, i, type(one)), 3)
+      end
+    end
+  end
   return function(value) return groups.matches(value, condition) end
 end
 

@@ -164,3 +164,14 @@ t.test("a group from a task group can be taken apart", function()
   end
   if rest then t.eq(messages(rest), { "a" }) end
 end)
+
+t.test("[ERR-14] what stands in a list of classes must be one", function()
+  local group = anyio.ExceptionGroup("g", { anyio.ValueError("v"), anyio.EndOfStream() })
+  for _, name in ipairs { "split", "subgroup" } do
+    t.raises("bad argument #1 to '" .. name .. "' (error class expected at [2], got string)",
+      group[name], group, { anyio.ValueError, "EndOfStream" })
+    t.raises("(error class expected at [1], got number)", group[name], group, { 5 })
+  end
+  t.eq(#group:subgroup { anyio.ValueError, anyio.EndOfStream }.exceptions, 2)
+  t.eq(group:subgroup {}, nil)
+end)
