@@ -75,11 +75,14 @@ t.test("[TR-RUN-10 TR-EXC-04] strict_exception_groups of run is what its nurseri
   end)
 
 t.test("[TR-EXC-05] members stand in the order in which the tasks ended", function()
+  local turn = {trio.Event(), trio.Event(), trio.Event(), trio.Event()}
+  turn[1]:set()
   local group = t.group(function()
     open_nursery(function(nursery)
       for i = 3, 1, -1 do
         nursery:start_soon(function()
-          trio.CancelScope({shield = true}, function() trio.sleep(i * 0.01) end)
+          trio.CancelScope({shield = true}, function() turn[i]:wait() end)
+          turn[i + 1]:set() -- the next one runs in a later batch
           raise("error " .. i, 0)
         end)
       end
