@@ -6,10 +6,21 @@ local errors = require "anyrun.errors"
 local options = require "anyrun.options"
 
 local error, getmetatable, math_type = error, getmetatable, math.type
+local isinstance, rethrow, try = errors.isinstance, errors.rethrow, errors.try
 local require, tostring, type = require, tostring, type
 
 ---@class anyio.connectables
 local connectables = {}
+
+-- The stream, or a ConnectionFailed with the system's error as its cause.
+local function connect(where, f, ...)
+  local ok, stream = try(f, ...)
+  if ok then return stream end
+  if not isinstance(stream, errors.OSError) then rethrow(stream) end
+  error(errors.ConnectionFailed(
+    ("error connecting to %s: %s"):format(where, stream.message),
+    { cause = stream, code = stream.code, errno = stream.errno }), 0)
+end
 
 --- Connects to a host over TCP.
 ---@class anyio.TCPConnectable : anyio.abc.ByteStreamConnectable
@@ -37,10 +48,11 @@ end
 --- Connects.
 ---@return anyio.abc.SocketStream
 ---Checkpoint: always.
----Raises: ConnectionFailed; gaierror.
+---Raises: ConnectionFailed, whose cause is what failed.
 ---@usage local stream <close> = web:connect()
 function TCPConnectable:connect()
-  return require("anyio.sockets").connect_tcp(self.host, self.port)
+  return connect(("%s:%d"):format(self.host, self.port),
+    require("anyio.sockets").connect_tcp, self.host, self.port)
 end
 
 function TCPConnectable:__tostring()
@@ -66,10 +78,11 @@ end
 --- Connects.
 ---@return anyio.abc.UNIXSocketStream
 ---Checkpoint: always.
----Raises: OSError.
+---Raises: ConnectionFailed, whose cause is what failed.
 ---@usage local stream <close> = redis:connect()
 function UNIXConnectable:connect()
-  return require("anyio.sockets").connect_unix(self.path)
+  return connect(("'%s'"):format(tostring(self.path)),
+    require("anyio.sockets").connect_unix, self.path)
 end
 
 function UNIXConnectable:__tostring()
@@ -77,8 +90,10 @@ function UNIXConnectable:__tostring()
 end
 
 local TLS <const> = {
-  tls = "boolean?", ssl_context = "any", tls_hostname = "string?",
-  tls_standard_compatible = "boolean?",
+  tls = "boolean?", tls_hostname = "string?", tls_standard_compatible = "boolean?",
+  ssl_context = function(value) -- loaded only where one is given
+    return require("anyrun.tls.properties").is_context(value)
+  end,
 }
 
 -- A path is a string, or an object that says which one it is.

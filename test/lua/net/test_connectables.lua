@@ -1,6 +1,7 @@
 --- Connectables: where to connect to, noted for later.
 
 local anyio = require "anyio"
+local net = require "net"
 local t = require "harness"
 
 local port_of = anyio.abc.SocketAttribute.local_port
@@ -26,6 +27,35 @@ t.test("[CONN-05] whom nobody answers raises ConnectionFailed", function()
   local there = anyio.TCPConnectable("127.0.0.1", listener:extra(port_of))
   listener:aclose()
   t.raises(anyio.ConnectionFailed, there.connect, there)
+end)
+
+t.test("[CONN-08] whatever the system says is a ConnectionFailed, with that as its cause", function()
+  local err = t.raises(anyio.ConnectionFailed, function()
+    anyio.UNIXConnectable("/nowhere/socket"):connect()
+  end)
+  t.isa(err, anyio.OSError)
+  t.eq(err.code, "ENOENT")
+  t.eq(err.cause.class, anyio.OSError)
+  t.eq(err.message, "error connecting to '/nowhere/socket': " .. err.cause.message)
+  local port = net.free_port()
+  err = t.raises(anyio.ConnectionFailed, function()
+    anyio.TCPConnectable("127.0.0.1", port):connect()
+  end)
+  t.eq(err.message, ("error connecting to 127.0.0.1:%d: All connection attempts failed")
+    :format(port))
+  t.eq(err.cause.cause.code, "ECONNREFUSED")
+  err = t.raises(anyio.ConnectionFailed, function()
+    anyio.TCPConnectable("name.invalid", 80):connect()
+  end)
+  t.match(err.message, "^error connecting to name.invalid:80: ")
+  t.eq(err.cause.name, "gaierror")
+end)
+
+t.test("[CONN-10] what is no SSLContext is refused before anything is connected", function()
+  t.raises("'connect_tcp' (option 'ssl_context': SSLContext expected, got number)",
+    anyio.connect_tcp, "127.0.0.1", 1, { ssl_context = 5 })
+  t.raises("'as_connectable' (option 'ssl_context': SSLContext expected, got number)",
+    anyio.as_connectable, "/x", { tls = true, ssl_context = 5 })
 end)
 
 t.test("[CONN-06] a port that is none is refused", function()
