@@ -107,6 +107,6 @@ void ar_tls_lib_explain(const ar_tls_lib *lib, ar_tls_failure *failure,
 void ar_tls_lib_failure(const ar_tls_lib *lib, ar_tls_failure *failure) {
   memset(failure, 0, sizeof *failure);
   failure->fault = AR_TLS_FAULT_PROTOCOL;
-  ar_tls_lib_explain(lib, failure, lib->ERR_peek_last_error());
+  ar_tls_lib_explain(lib, failure, lib->ERR_peek_error());
   lib->ERR_clear_error();
 }

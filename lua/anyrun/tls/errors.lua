@@ -39,15 +39,19 @@ tls_errors.SSLEOFError = EOF
 -- What is behind some of OpenSSL's words.
 local HINTS <const> = {
   HTTP_REQUEST = "the client speaks plain HTTP",
+  INTERRUPTED_OR_CANCELLED = "the key is encrypted",
   NO_CERTIFICATE_SET = "the context has no certificate: load_cert_chain",
+  NO_START_LINE = "a file does not hold what is wanted as PEM text",
   NO_SHARED_CIPHER = "no cipher that both ends accept, or the context has no "
     .. "certificate (load_cert_chain)",
   PEER_DID_NOT_RETURN_A_CERTIFICATE = "the client showed no certificate",
+  UNSUPPORTED = "there is no private key in the file, or one of an unknown kind",
   UNSUPPORTED_PROTOCOL = "no version of TLS that both ends accept",
   WRONG_VERSION_NUMBER = "the peer does not speak TLS",
 }
 
-local ALERTS_FROM <const> = 1000 -- reasons above are alerts of the peer
+-- Reasons between them are alerts of the peer: 1000 and a byte.
+local ALERTS_FROM <const>, ALERTS_TO <const> = 1000, 1255
 
 local function word(text) return (text:upper():gsub("[ /-]", "_")) end
 
@@ -62,7 +66,7 @@ function tls_errors.describe(doing, why)
   local text = why.text
   if not text then return doing .. " failed" end
   local reason = word(text)
-  if why.reason > ALERTS_FROM then
+  if why.reason > ALERTS_FROM and why.reason <= ALERTS_TO then
     return ("%s failed: the peer refused: %s"):format(doing, text), reason
   end
   local hint = HINTS[reason]
