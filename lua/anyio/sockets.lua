@@ -23,11 +23,13 @@ local CONNECT <const> = {
   tls_hostname = "string?", happy_eyeballs_delay = "number?",
 }
 
--- Where to bind before connecting; nil: nowhere.
-local function own_address(opts)
+-- Where to bind before connecting; nil: nowhere. Of the family of the other
+-- end, where that is an address.
+local function own_address(opts, remote_host)
   local host, port = opts.local_host, opts.local_port
   if host == nil then return port and { port = port } end
-  local first = dial.resolve(host, port or 0)[1]
+  local first = dial.resolve(host, port or 0,
+    { family = dial.literal(remote_host) })[1]
   return { host = first.host, port = port, family = first.family }
 end
 
@@ -79,7 +81,7 @@ function sockets.connect_tcp(remote_host, remote_port, opts)
   options.arg("connect_tcp", 1, remote_host, "string")
   options.arg("connect_tcp", 2, remote_port, "integer")
   opts = options.check("connect_tcp", opts, CONNECT, 3)
-  local from = own_address(opts)
+  local from = own_address(opts, remote_host)
   local stream, failures = dial.race(classes.SocketStream,
     candidates(remote_host, remote_port, from),
     opts.happy_eyeballs_delay or HEAD_START, from)

@@ -5,7 +5,7 @@ local errors = require "anyrun.errors"
 local move_on_after = require("_anyrun.scope").move_on_after
 local native = require "_anyrun.socket"
 
-local ipairs, require = ipairs, require
+local error, ipairs, require = error, ipairs, require
 
 ---@class anyrun.dial
 local dial = {}
@@ -71,17 +71,33 @@ function dial.interleave(entries)
   return mixed
 end
 
+--- The family of an address in digits; nil for a name.
+---@param host string
+---@param wanted? string the family it has to be of
+---@return string? family
+---Checkpoint: never.
+---Raises: ValueError for an address of another family.
+---@usage local family = dial.literal("::1")
+function dial.literal(host, wanted)
+  local family = native.numeric(host)
+  if family and wanted and wanted ~= "AF_UNSPEC" and family ~= wanted then
+    error(errors.ValueError(("'%s' is an address of %s, where one of %s is needed")
+      :format(host, family, wanted)), 0)
+  end
+  return family
+end
+
 --- The addresses of a host, in the order they are to be tried in.
 ---@param host string a name, or an address, for which nothing is looked up
 ---@param port integer
 ---@param opts? {family?: string, type?: string}
 ---@return {family: string, host: string, port: integer}[]
 ---Checkpoint: when it is a name.
----Raises: gaierror.
+---Raises: gaierror; ValueError for an address of another family.
 ---@usage local list = dial.resolve("localhost", 80)
 function dial.resolve(host, port, opts)
   opts = opts or {}
-  local family = native.numeric(host)
+  local family = dial.literal(host, opts.family)
   if family then return { { family = family, host = host, port = port } } end
   return dial.interleave(require("anyrun.dns").getaddrinfo(host, port,
     { family = opts.family, type = opts.type or "SOCK_STREAM" }))

@@ -76,7 +76,7 @@ end
 -- The addresses of a host to listen on, each once.
 local function addresses_of(opts)
   local host = opts.local_host
-  local family = host and native.numeric(host)
+  local family = host and dial.literal(host, opts.family)
   if family then return { { family = family, host = host } } end
   local list, seen = {}, {}
   local found = require("anyrun.dns").getaddrinfo(host, opts.local_port or 0, {

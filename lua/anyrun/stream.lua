@@ -1,8 +1,10 @@
 --- What the streams written in Lua have in common.
 
 local errors = require "anyrun.errors"
+local options = require "anyrun.options"
 
-local error, ipairs, math_type, type = error, ipairs, math.type, type
+local error, getmetatable, ipairs = error, getmetatable, ipairs
+local math_type, require, type = math.type, require, type
 
 ---@class anyrun.stream
 local stream = {}
@@ -80,6 +82,24 @@ function stream.check_max(max_bytes)
     error(errors.ValueError "max_bytes must be a positive integer", 3)
   end
   return max_bytes
+end
+
+local function is_group(value)
+  local kind, mt = type(value), getmetatable(value)
+  local fields = kind == "table"
+    or kind == "userdata" and type(mt) == "table" and mt.__index
+  if value == nil or fields and options.callable(value.start_soon) then return nil end
+  return "task group expected"
+end
+
+--- Checks the arguments of a listener's `serve`.
+---@param handler any a function, or a task spec
+---@param task_group any
+---Checkpoint: never.
+---@usage stream.check_serve(handler, task_group)
+function stream.check_serve(handler, task_group)
+  require("anyrun.spec").parse("serve", 1, handler, nil, 4)
+  options.arg("serve", 2, task_group, is_group, 4)
 end
 
 return stream

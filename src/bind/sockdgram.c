@@ -69,6 +69,20 @@ static void check_destination(lua_State *L, const ar_lsock *s) {
     ar_check_addr(L, 3, s->family, &to);
 }
 
+/* Is the host a name, for which somebody has to be asked? */
+static bool is_named(lua_State *L, const ar_lsock *s) {
+  ar_addr to;
+  return !s->connected && s->family != AF_UNIX &&
+         lua_type(L, 3) == LUA_TSTRING &&
+         ar_addr_parse(&to, AF_UNSPEC, lua_tostring(L, 3), 0) == AR_EINVAL;
+}
+static int namedk(lua_State *L, int status, lua_KContext ctx) {
+  (void)L;
+  (void)status;
+  (void)ctx;
+  return 0;
+}
+
 static ar_err send_packet(lua_State *L, const ar_lsock *s) {
   size_t len, n;
   const char *data = lua_tolstring(L, 2, &len);
@@ -98,6 +112,11 @@ static int datagram_send(lua_State *L) {
   ar_lsock *s = check_datagram(L);
   ar_coro *c;
   (void)luaL_checklstring(L, 2, NULL);
+  if (is_named(L, s) && luaL_getmetafield(L, 1, "_send_named") != LUA_TNIL) {
+    lua_insert(L, 1);
+    lua_callk(L, lua_gettop(L) - 1, 0, 0, namedk);
+    return 0;
+  }
   check_destination(L, s);
   c = ar_sockact_check(L, s, AR_SIDE_WRITE);
   lua_settop(L, 4);

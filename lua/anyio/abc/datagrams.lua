@@ -2,10 +2,11 @@
 -- What they do is C: see src/bind/sockdgram.c.
 
 local contracts = require "anyio.abc.streams"
+local errors = require "anyrun.errors"
 local socketattr = require "anyrun.socketattr"
 local sockets = require "anyio.abc.sockets"
 
-local ipairs, require = ipairs, require
+local error, ipairs, require = error, ipairs, require
 
 ---@class anyio.abc.datagrams
 local datagrams = {}
@@ -34,21 +35,32 @@ local UDP = datagram_class "UDPSocket"
 --- Sends a packet.
 ---@function UDPSocket:sendto
 ---@param data string
----@param host string an address in digits
+---@param host string an address; a name is looked up first, for each packet
 ---@param port integer
 ---Checkpoint: always.
----Raises: ValueError for a host that is no address; ClosedResourceError;
----  BrokenResourceError; Cancelled, then nothing was sent.
+---Raises: ValueError for an address of another family; gaierror;
+---  ClosedResourceError; BrokenResourceError; Cancelled, then nothing was sent.
 ---@usage socket:sendto("hello", "127.0.0.1", 5000)
 
 --- The same as `sendto`.
 ---@function UDPSocket:send
 ---@param data string
----@param host string an address in digits
+---@param host string
 ---@param port integer
 ---Checkpoint: always.
 ---Raises: as `sendto`.
 ---@usage socket:send("hello", "127.0.0.1", 5000)
+
+-- What `sendto` and `send` do where the host is a name.
+function UDP:_send_named(data, host, port)
+  local to = require("anyrun.dial").resolve(host, port,
+    { family = self:_family(), type = "SOCK_DGRAM" })[1]
+  if not to then
+    error(errors.OSError(("'%s' has no address of %s"):format(host,
+      self:_family())), 0)
+  end
+  return self:sendto(data, to.host, port)
+end
 
 --- A UDP socket with one peer; packets from others are dropped by the system.
 ---@class anyio.abc.ConnectedUDPSocket : anyio.abc.UnreliableObjectStream

@@ -4,8 +4,8 @@
 local contracts = require "anyio.abc.streams"
 local create_task_group = require("_anyrun.group").create_task_group
 local native = require "_anyrun.socket"
-local options = require "anyrun.options"
 local socketattr = require "anyrun.socketattr"
+local stream_lib = require "anyrun.stream"
 
 local rawset, require, setmetatable = rawset, require, setmetatable
 
@@ -140,7 +140,8 @@ end
 
 --- Calls `handler(stream)` in a task of its own for each connection, until it
 --- is cancelled or the listener is closed.
----@param handler fun(stream: anyio.abc.SocketStream) it closes the stream
+---@param handler fun(stream: anyio.abc.SocketStream)|table it closes the stream;
+---  or a task spec
 ---@param task_group? anyio.TaskGroup where the tasks are started; one of its own
 ---  when absent
 ---Checkpoint: always.
@@ -148,7 +149,7 @@ end
 ---  where the group is its own, with what handlers raise.
 ---@usage tg:start_soon(listener.serve, listener, handle)
 function Listener:serve(handler, task_group)
-  options.arg("serve", 1, handler, "callable")
+  stream_lib.check_serve(handler, task_group)
   if task_group then return accept_all(self, handler, task_group) end
   create_task_group(function(tg) accept_all(self, handler, tg) end)
 end

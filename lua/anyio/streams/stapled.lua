@@ -135,14 +135,14 @@ function MultiListener:_init(listeners)
 end
 
 --- Serves all of them with one handler.
----@param handler fun(stream: table) it closes the stream
+---@param handler fun(stream: table)|table it closes the stream; or a task spec
 ---@param task_group? anyio.TaskGroup where its tasks are started; one of each
 ---  listener's own when absent
 ---Checkpoint: always.
 ---Raises: an ExceptionGroup when one of them fails; the others are cancelled.
 ---@usage tg:start_soon(both.serve, both, handle)
 function MultiListener:serve(handler, task_group)
-  options.arg("serve", 1, handler, "callable")
+  stream_lib.check_serve(handler, task_group)
   create_task_group(function(tg)
     for _, listener in ipairs(self.listeners) do
       tg:start_soon(listener.serve, listener, handler, task_group)

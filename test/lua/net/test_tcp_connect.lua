@@ -143,6 +143,18 @@ t.test("names are looked up", function()
   t.eq(stream:extra(A.remote_port), listener:extra(A.local_port))
 end)
 
+t.test("[TCP-22] of local_host's addresses one is taken that fits the other end", function()
+  local listener <close> = listen("127.0.0.1")
+  local port = listener:extra(A.local_port)
+  local _ <close> = net.names {
+    me = {{"AF_INET6", "::1"}, {"AF_INET", "127.0.0.7"}},
+  }
+  local client <close> = anyio.connect_tcp("127.0.0.1", port, {local_host = "me"})
+  t.eq(client:extra(A.local_address)[1], "127.0.0.7")
+  t.isa(t.raises("'::1' is an address of AF_INET6, where one of AF_INET is needed",
+    anyio.connect_tcp, "127.0.0.1", port, {local_host = "::1"}), anyio.ValueError)
+end)
+
 t.test("[TCP-22] local_host and local_port bind before connecting", function()
   local listener <close> = listen "127.0.0.1"
   local port = listener:extra(A.local_port)

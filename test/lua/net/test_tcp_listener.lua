@@ -176,6 +176,35 @@ t.test("[TCP-37] two accepts at once: the second is refused", function()
   end)
 end)
 
+t.test("[TCP-38] the handler may be a task spec; a group must be one", function()
+  local multi = anyio.create_tcp_listener {local_host = "127.0.0.1"}
+  for _, listener in ipairs {multi, multi.listeners[1]} do
+    t.raises("bad argument #2 to 'serve' (task group expected, got table)",
+      function() listener:serve(print, {}) end)
+    t.raises("bad argument #2 to 'serve' (task group expected, got FILE*)",
+      function() listener:serve(print, io.stderr) end)
+    t.raises("bad argument #1 to 'serve' (function expected, got number)",
+      function() listener:serve(5) end)
+    anyio.create_task_group(function(tg)
+      tg:start_soon(listener.serve, listener, {function(stream)
+        stream:send(anyio.get_current_task().name)
+        stream:aclose()
+      end, name = "mine"}, tg)
+      local client <close> = anyio.connect_tcp("127.0.0.1",
+        listener:extra(anyio.abc.SocketAttribute.local_port))
+      t.eq(client:receive(), "mine")
+      tg.cancel_scope:cancel()
+    end)
+  end
+  multi:aclose()
+end)
+
+t.test("an address to listen on must be of the family that is asked for", function()
+  t.isa(t.raises("'::1' is an address of AF_INET6, where one of AF_INET is needed",
+    anyio.create_tcp_listener, {local_host = "::1", family = "AF_INET"}),
+    anyio.ValueError)
+end)
+
 t.test("[TCP-38] each connection has a task of its own, in the group given", function()
   local all = listen()
   local names = {}

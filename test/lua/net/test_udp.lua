@@ -190,9 +190,36 @@ t.test("[UDP-13] packets wait in the kernel; none is dropped here", function()
   for i = 1, 150 do t.eq((b:receive()), tostring(i)) end
 end)
 
-t.test("where a packet goes must be an address", function()
+t.test("[UDP-01] a packet goes to a name as well", function()
   local a <close> = open()
-  t.isa(t.raises("'nobody' is no IPv4 address in digits", a.sendto, a, "x", "nobody", 1),
+  local b <close> = open()
+  local _ <close> = net.names {
+    there = {{"AF_INET6", "::1"}, {"AF_INET", "127.0.0.1"}}, ["no-v4"] = {},
+  }
+  a:sendto("sendto", "there", port_of(b))
+  t.eq((b:receive()), "sendto")
+  a:send("send", "there", port_of(b))
+  t.eq((b:receive()), "send")
+  t.raises("'no-v4' has no address of AF_INET", a.sendto, a, "x", "no-v4", 1)
+  t.raises("name.invalid: ", function()
+    getmetatable(_).__close()
+    a:sendto("x", "name.invalid", 1)
+  end)
+  local scope = anyio.move_on_after(0, function() a:sendto("x", "there", port_of(b)) end)
+  t.ok(scope.cancelled_caught)
+end)
+
+t.test("[UDP-04] an address must be of the family that is asked for", function()
+  local wanted <const> = "'127.0.0.1' is an address of AF_INET, where one of AF_INET6 is needed"
+  t.isa(t.raises(wanted, anyio.create_udp_socket,
+    {local_host = "127.0.0.1", family = "AF_INET6"}), anyio.ValueError)
+  t.raises(wanted, anyio.create_connected_udp_socket, "127.0.0.1", 9,
+    {family = "AF_INET6"})
+end)
+
+t.test("where a packet goes must be an address that the socket can reach", function()
+  local a <close> = open()
+  t.isa(t.raises("'::1' is no IPv4 address in digits", a.sendto, a, "x", "::1", 1),
     anyio.ValueError)
   t.raises("a port is a number from 0 to 65535", a.sendto, a, "x", "127.0.0.1", 65536)
   t.raises("string expected", a.sendto, a, "x")
