@@ -40,7 +40,7 @@ local function check_stream(value)
   if value == false or value == command.PIPE or value == command.DEVNULL then
     return nil
   elseif math_type(value) == "integer" then
-    return value < 0 and "a descriptor's number expected" or nil
+    return nil
   elseif getmetatable(value) == Special or not is_file(value) then
     return WANTED
   end
@@ -48,20 +48,15 @@ end
 
 local function check_stderr(value)
   if value == command.STDOUT then return nil end
-  local wrong = check_stream(value)
-  return wrong and wrong:gsub("DEVNULL", "DEVNULL, STDOUT", 1)
+  local unfit = check_stream(value)
+  return unfit and unfit:gsub("DEVNULL", "DEVNULL, STDOUT", 1)
 end
 
 -- ---- the other options
 
 local function check_id(value)
-  if math_type(value) == "integer" and value >= 0 then return nil end
-  if type(value) ~= "string" then return "a name or a number expected" end
-end
-
-local function check_umask(value)
-  if math_type(value) == "integer" and value >= 0 and value <= 511 then return nil end
-  return "a number from 0 to 511 (octal 777) expected"
+  if math_type(value) == "integer" or type(value) == "string" then return nil end
+  return "a name or a number expected"
 end
 
 local function check_folder(value)
@@ -74,7 +69,7 @@ command.OPTIONS = {
   stdin = check_stream, stdout = check_stream, stderr = check_stderr,
   cwd = check_folder, env = "table", start_new_session = "boolean",
   pass_fds = "table", user = check_id, group = check_id,
-  extra_groups = "table", umask = check_umask, process_group = "boolean",
+  extra_groups = "table", umask = "integer", process_group = "boolean",
 }
 
 --- The same with more, for a function that takes more.
@@ -111,7 +106,21 @@ local function word(fname, i, value)
   return text
 end
 
---- The words of a command: a string is for the shell, a list is run as it is.
+-- How long a command's list is, gaps included.
+local function length(fname, cmd)
+  local n = 0
+  for key in pairs(cmd) do
+    if math_type(key) ~= "integer" or key < 1 then
+      error(("bad argument #1 to '%s' (a list of strings has no field '%s'; "
+        .. "options are a table of their own)"):format(fname, tostring(key)), 0)
+    end
+    if key > n then n = key end
+  end
+  return n
+end
+
+--- The words of a command: a string is for the shell, a list is run as it is,
+--- and so is a path.
 ---@param fname string the function's name as the caller knows it
 ---@param cmd string|table
 ---@return string[] words the program first
@@ -120,12 +129,13 @@ end
 ---@usage local argv = command.words("run_process", cmd)
 function command.words(fname, cmd)
   if type(cmd) == "string" then return { SHELL, "-c", word(fname, 1, cmd) } end
+  if command.path_of(cmd) then return { word(fname, 1, cmd) } end
   if type(cmd) ~= "table" then
     error(("bad argument #1 to '%s' (string or list of strings expected, got %s)")
       :format(fname, cmd == nil and "no value" or type(cmd)), 0)
   end
   local words = {}
-  for i, value in ipairs(cmd) do words[i] = word(fname, i, value) end
+  for i = 1, length(fname, cmd) do words[i] = word(fname, i, cmd[i]) end
   if #words == 0 then
     error(errors.ValueError("the command is an empty list"), 0)
   end
@@ -151,6 +161,32 @@ local function variables(env)
   return list, path
 end
 
+local function wrong(text, ...) error(errors.ValueError(text:format(...)), 0) end
+
+-- What an option's type does not say.
+local function check_values(opts)
+  for _, name in ipairs { "stdin", "stdout", "stderr" } do
+    local fd = opts[name]
+    if math_type(fd) and fd < 0 then
+      wrong("option '%s': a descriptor is at least 0, not %d", name, fd)
+    end
+  end
+  for _, name in ipairs { "user", "group" } do
+    local id = opts[name]
+    if math_type(id) and id < 0 then
+      wrong("option '%s': a number is at least 0, not %d", name, id)
+    end
+  end
+  local umask, grace = opts.umask, opts.grace
+  if umask and (umask < 0 or umask > 511) then
+    wrong("option 'umask' is from 0 to 511 (octal 777), not %d", umask)
+  elseif grace and not (grace >= 0) then
+    wrong("option 'grace' is at least 0, not %s", grace)
+  elseif grace and opts.process_group == nil then
+    wrong "option 'grace' is for a process group: process_group = true"
+  end
+end
+
 local function id_of(kind, value)
   if type(value) ~= "string" then return value end
   local id = native[kind](value)
@@ -163,8 +199,11 @@ local function group_ids(list)
   if not list then return nil end
   local ids = {}
   for i, value in ipairs(list) do
-    local wrong = check_id(value)
-    if wrong then error(errors.TypeError("extra_groups: " .. wrong), 0) end
+    local unfit = check_id(value)
+    if unfit then error(errors.TypeError("extra_groups: " .. unfit), 0) end
+    if math_type(value) and value < 0 then
+      wrong("extra_groups: a number is at least 0, not %d", value)
+    end
     ids[i] = id_of("group_id", value)
   end
   return ids
@@ -189,6 +228,7 @@ end
 ---@usage local spec = command.spec("open_process", cmd, opts)
 function command.spec(fname, cmd, opts)
   local words = command.words(fname, cmd)
+  check_values(opts)
   local env, path
   if opts.env then env, path = variables(opts.env) else path = getenv "PATH" end
   local cwd = opts.cwd and (command.path_of(opts.cwd) or opts.cwd)
@@ -208,6 +248,7 @@ end
 ---@usage print(command.text { "ls", "my file" }) --> ls 'my file'
 function command.text(cmd)
   if type(cmd) == "string" then return cmd end
+  if command.path_of(cmd) then cmd = { cmd } end
   local parts = {}
   for i, value in ipairs(cmd) do
     local text = tostring(command.path_of(value) or value)

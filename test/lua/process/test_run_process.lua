@@ -115,7 +115,6 @@ t.test("arguments of the wrong kind are refused", function()
   t.raises(anyio.TypeError, run_process, "true", { shell = true })
   t.raises("option 'stdin'", run_process, "true", { stdin = "x" })
   t.raises("option 'stdout'", run_process, "true", { stdout = anyio.STDOUT })
-  t.raises("option 'umask'", run_process, "true", { umask = 512 })
   t.raises(anyio.ValueError, run_process, "true", { env = { ["a=b"] = "c" } })
   t.raises(anyio.ValueError, run_process, "true", { env = { a = true } })
   t.raises(anyio.ValueError, run_process, "true", { pass_fds = { "x" } })
@@ -149,4 +148,37 @@ t.test("many programs at once", function()
     end
   end)
   t.eq(n, 50)
+end)
+
+t.test("values of the right type that are wrong are ValueErrors", function()
+  for wanted, opts in pairs {
+    ["option 'umask' is from 0 to 511 (octal 777), not 512"] = { umask = 512 },
+    ["option 'stdout': a descriptor is at least 0, not -5"] = { stdout = -5 },
+    ["option 'user': a number is at least 0, not -1"] = { user = -1 },
+    ["option 'group': a number is at least 0, not -1"] = { group = -1 },
+    ["extra_groups: a number is at least 0, not -1"] = { extra_groups = { -1 } },
+    ["option 'grace' is at least 0, not -1"] = { grace = -1, process_group = true },
+    ["option 'grace' is for a process group: process_group = true"] = { grace = 1 },
+  } do
+    t.isa(t.raises(wanted, run_process, "true", opts), anyio.ValueError)
+  end
+  run_process("true", { grace = 1, process_group = false })
+end)
+
+t.test("[SP-02] a list with a gap, or with options in it, is refused", function()
+  t.raises("item 2: string expected, got nil", run_process, { "echo", nil, "x" })
+  t.raises("a list of strings has no field 'cwd'; options are a table of their own",
+    run_process, { "pwd", cwd = "/" })
+end)
+
+t.test("[SP-02] a path is run as it is", function()
+  local folder <const> = anyio.Path(anyio.mkdtemp())
+  local program = folder / "a program"
+  program:write_text "#!/bin/sh\necho it ran\n"
+  program:chmod(448)
+  local result = run_process(program)
+  t.eq(result.stdout, "it ran\n")
+  t.match(tostring(result), "a program'': returned exit status 0>$")
+  program:unlink()
+  folder:rmdir()
 end)
