@@ -36,7 +36,7 @@ AR_MUST_CHECK ar_err ar_pipe_open(ar_pipe *p, ar_lrun *run, ar_endpoint at);
 /* The one at idx; raises if it is closed. */
 ar_pipe *ar_check_pipe(lua_State *L, int idx);
 
-/* Raise BrokenResourceError. */
+/* Raise BrokenResourceError about the one at index 1. */
 AR_NORETURN void ar_pipe_raise(lua_State *L, ar_err err);
 
 /* Of one that is plain: read up to `max` bytes, write what stands at stack

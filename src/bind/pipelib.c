@@ -109,8 +109,18 @@ static int pipe_fileno(lua_State *L) {
   return 1;
 }
 
+static const char *name_of(const ar_pipe *p) {
+  return p->buffer == NULL     ? "a pipe"
+         : p->buffer == stdin  ? "standard input"
+         : p->buffer == stdout ? "standard output"
+                               : "standard error";
+}
+
 void ar_pipe_raise(lua_State *L, ar_err err) {
-  ar_push_error(L, "BrokenResourceError", "%s", ar_err_text(err));
+  const char *name = name_of(luaL_checkudata(L, 1, "Pipe"));
+  ar_push_error(L, "BrokenResourceError", "%s: %s", name, ar_err_text(err));
+  ar_push_oserror(L, err, name);
+  lua_setfield(L, -2, "cause");
   lua_pushstring(L, ar_err_name(err));
   lua_setfield(L, -2, "code");
   lua_pushinteger(L, -err);

@@ -84,9 +84,10 @@ t.test("a full disk and a reader that is gone are errors that say so", function(
   local full <close> = assert(io.open("/dev/full", "w"))
   local result = script([[
     local ok, err = anyio.pcall(anyio.stdout.send, anyio.stdout, "x")
-    anyio.stderr:send(err.name .. " " .. err.code)
+    anyio.stderr:send(tostring(err) .. " " .. err.code .. " " .. err.cause.name)
   ]], { stdout = full })
-  t.eq(result.stderr, "BrokenResourceError ENOSPC")
+  t.eq(result.stderr, "BrokenResourceError: standard output: No space left on device"
+    .. " ENOSPC OSError")
   local child <close> = anyio.open_process({ ANYRUN, "--backend=" .. t.backend, "-e", [[
     local anyio = require "anyio"
     anyio.stdin:receive()
