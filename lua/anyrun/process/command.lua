@@ -180,7 +180,7 @@ local function check_values(opts)
   local umask, grace = opts.umask, opts.grace
   if umask and (umask < 0 or umask > 511) then
     wrong("option 'umask' is from 0 to 511 (octal 777), not %d", umask)
-  elseif grace and not (grace >= 0) then
+  elseif grace and (grace < 0 or grace ~= grace) then
     wrong("option 'grace' is at least 0, not %s", grace)
   elseif grace and opts.process_group == nil then
     wrong "option 'grace' is for a process group: process_group = true"
