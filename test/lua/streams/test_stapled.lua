@@ -56,7 +56,7 @@ end)
 t.test("[ST-22] wrong arguments", {plain = true}, function()
   t.raises("bad argument #1 to 'MultiListener' (table expected", stapled.MultiListener, 1)
   local all = stapled.MultiListener{}
-  t.raises("bad argument #1 to 'serve' (callable expected", all.serve, all)
+  t.raises("bad argument #1 to 'serve' (function expected", all.serve, all)
 end)
 
 -- Closing ------------------------------------------------------------------------
