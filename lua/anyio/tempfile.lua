@@ -169,6 +169,7 @@ function Lasting:__close(err)
   local ok, why = errors.try(file.AsyncFile.__close, self, err)
   scope.CancelScope({ shield = true }, function()
     fs.unlink(self.name, true)
+    self:_removed()
   end)
   if not ok then errors.rethrow(why) end
 end
@@ -178,7 +179,7 @@ local function open_named(opts, mode)
     local delete = opts.delete ~= false
     local fd, path = fs.temp_file(folder, prefix, suffix)
     return native.open_temp(delete and lasting and Lasting or cls, fd, path, mode,
-      delete and not lasting)
+      delete and not lasting, delete and lasting)
   end
   return file.open_by(opts, open, path_option("NamedTemporaryFile", opts.dir),
     opts.prefix or "tmp", opts.suffix or "", opts.delete_on_close == false)
@@ -187,7 +188,7 @@ end
 --- Makes a file with a name, the field `name`: removed when it is closed, whatever
 --- happens.
 ---@param opts? table as `TemporaryFile`, and `delete`: false to let it stay;
----  `delete_on_close`: false to let it stay until its block is left
+---  `delete_on_close`: false to let it stay until its block is left, or it is collected
 ---@param body? fun(file: anyio.AsyncFile): any
 ---@return any ... what `body` returned; without one the file, a to-be-closed value
 ---Checkpoint: always.

@@ -283,6 +283,12 @@ static int file_quiet(lua_State *L) {
   return 0;
 }
 
+/* _removed(file): its name means nothing any more */
+static int file_removed(lua_State *L) {
+  ar_check_file(L)->file->lasts = false;
+  return 0;
+}
+
 static int file_setvbuf(lua_State *L) {
   static const char *const modes[] = {"no", "line", "full", NULL};
   ar_lfile *lf = ar_check_file(L);
@@ -350,19 +356,14 @@ static int file_newindex(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg methods[] = {{"aclose", file_aclose},
-                                   {"close", file_aclose},
-                                   {"__close", file_close_variable},
-                                   {"__gc", file_gc},
-                                   {"__index", file_index},
-                                   {"__newindex", file_newindex},
-                                   {"fileno", file_fileno},
-                                   {"isatty", file_isatty},
-                                   {"setvbuf", file_setvbuf},
-                                   {"_can", file_can},
-                                   {"_newline", file_newline},
-                                   {"_quiet", file_quiet},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"aclose", file_aclose},          {"close", file_aclose},
+    {"__close", file_close_variable}, {"__gc", file_gc},
+    {"__index", file_index},          {"__newindex", file_newindex},
+    {"fileno", file_fileno},          {"isatty", file_isatty},
+    {"setvbuf", file_setvbuf},        {"_can", file_can},
+    {"_newline", file_newline},       {"_quiet", file_quiet},
+    {"_removed", file_removed},       {NULL, NULL}};
 
 /* methods(class) -> class */
 static int add_methods(lua_State *L) {

@@ -45,15 +45,18 @@ static ar_lfile *push_file(lua_State *L, const char *path) {
   return lf;
 }
 
+static int open_pipe(lua_State *L, ar_lfile *lf, ar_coro *c);
+
 /* stack: ..., memory, file */
 static int openedk(lua_State *L, int status, lua_KContext ctx) {
   ar_lfile *lf = lua_touserdata(L, -1);
   memory *m = lua_touserdata(L, -2);
+  ar_coro *c = ar_gave_way(L);
   (void)status;
-  (void)ctx;
-  (void)ar_gave_way(L);
   ar_file_collect(lf);
   lf->owner = NULL;
+  if (lf->result == AR_EAGAIN && ctx == 0)
+    return open_pipe(L, lf, c);
   if (lf->result != 0) {
     const char *name;
     lua_getiuservalue(L, -1, AR_FILE_NAME);
@@ -64,6 +67,35 @@ static int openedk(lua_State *L, int status, lua_KContext ctx) {
   if (lf->file->local && lf->file->nowait)
     m->device = lf->file->device;
   return 1;
+}
+
+/* Who waited for the other end has left: what opens, closes. */
+static int pipedk(lua_State *L, int status, lua_KContext ctx) {
+  ar_lfile *lf = lua_touserdata(L, -1);
+  if (ar_await_left(L)) {
+    ar_file *f = lf->file;
+    lf->in_flight = false;
+    lf->owner = NULL;
+    lf->file = NULL;
+    ar_file_unref(f);
+    (void)ar_awaited(L);
+  }
+  return openedk(L, status, ctx);
+}
+
+/* A named pipe: nobody may ever come to its other end. */
+static int open_pipe(lua_State *L, ar_lfile *lf, ar_coro *c) {
+  ar_err err;
+  if (ar_is_cancelled(c))
+    return ar_raise_pending(L, c);
+  err = ar_file_start(lf->file, ar_file_open_patiently, ar_check_pool(L),
+                      c->task.sched->loop);
+  if (err != 0)
+    ar_raise_oserror(L, err, "open");
+  lf->in_flight = true;
+  lf->owner = c;
+  return ar_await(L, c, &lf->file->work.op, AR_AWAIT_LEAVES, "named pipe",
+                  pipedk, 1);
 }
 
 static int open_with(lua_State *L, ar_lfile *lf, ar_file_fn *act) {
@@ -126,18 +158,20 @@ static int open_unnamed(lua_State *L) {
   return open_with(L, lf, ar_file_open_unnamed);
 }
 
-/* open_temp(class, descriptor, path, mode, unlinks) -> file: one that was
- * just made, and is removed when it is closed, if so wanted. Does not wait. */
+/* open_temp(class, descriptor, path, mode, unlinks, lasts) -> file: one that was
+ * just made, and is removed when it is closed, or when nobody has it, if so
+ * wanted. Does not wait. */
 static int open_temp(lua_State *L) {
   int fd = (int)luaL_checkinteger(L, 2);
   const char *path = ar_check_path(L, 3);
   ar_lfile *lf;
   int flags = ar_check_open_mode(L, 4);
-  lua_settop(L, 5);
+  lua_settop(L, 6);
   lf = push_file(L, path);
   set_values(L, 3, 4);
   lf->file->fd = fd;
   lf->file->unlinks = lua_toboolean(L, 5);
+  lf->file->lasts = lua_toboolean(L, 6);
   lf->result = ar_file_adopt(lf->file, false);
   if (lf->result == 0 && (flags & O_APPEND) != 0 &&
       fcntl(fd, F_SETFL, O_APPEND) == 0)

@@ -11,6 +11,7 @@
 #include "host/lrun.h"
 #include "io/endpoint.h"
 #include "io/fd.h"
+#include "io/pool.h"
 
 #define AR_PIPE_CHUNK 65536 /* what a pipe holds, mostly */
 
@@ -25,6 +26,7 @@ typedef struct {
   bool has_unread; /* user value AR_UV_UNREAD is a string: comes first */
   FILE *buffer;    /* borrowed: Lua's file of the same descriptor; NULL: none */
   bool busy[2];    /* by ar_side: a task is at it */
+  ar_work *kept;   /* owned: what a thread read and Lua had no memory for */
 } ar_pipe;
 
 /* [-0, +1] One that is closed. */
@@ -43,6 +45,9 @@ AR_NORETURN void ar_pipe_raise(lua_State *L, ar_err err);
  * place 2, in a thread. */
 int ar_pipe_read_in_thread(lua_State *L, ar_pipe *p, size_t max);
 int ar_pipe_write_in_thread(lua_State *L, ar_pipe *p);
+
+/* Give back what is kept. */
+void ar_pipe_drop_kept(ar_pipe *p);
 
 /* Methods that never wait. */
 int ar_pipe_read_now(lua_State *L);

@@ -53,6 +53,7 @@ ar_pipe *ar_pipe_push(lua_State *L) {
   p->fd = NULL;
   p->run = NULL;
   p->buffer = NULL;
+  p->kept = NULL;
   p->has_unread = false;
   p->loose.drop = drop;
   ar_link_init(&p->loose.link);
@@ -394,6 +395,7 @@ static int pipe_gc(lua_State *L) {
   ar_pipe *p = luaL_checkudata(L, 1, "Pipe");
   if (p->run != NULL)
     shut(p);
+  ar_pipe_drop_kept(p);
   return 0;
 }
 

@@ -73,6 +73,22 @@ static void push_read(lua_State *L, const transfer *t) {
     lua_pushnil(L);
 }
 
+void ar_pipe_drop_kept(ar_pipe *p) {
+  if (p->kept != NULL)
+    discard(p->kept);
+  p->kept = NULL;
+}
+
+/* [-0, +1] The same, with t the pipe's as long as that may raise: the next
+ * read gives it then. */
+static void push_kept(lua_State *L, ar_pipe *p, transfer *t) {
+  if (t->side == AR_SIDE_READ && t->done > 0)
+    p->kept = &t->work;
+  push_read(L, t);
+  p->kept = NULL;
+  discard(&t->work);
+}
+
 /* ctx: the transfer. */
 static int endk(lua_State *L, int status, lua_KContext ctx) {
   transfer *t = (transfer *)ctx;
@@ -81,8 +97,7 @@ static int endk(lua_State *L, int status, lua_KContext ctx) {
   ar_err err = t->work.op.result;
   (void)status;
   p->busy[t->side] = false;
-  push_read(L, t);
-  discard(&t->work);
+  push_kept(L, p, t);
   if (c->task.woken != 0 && !lua_isnil(L, -1)) {
     /* asyncio's cancel() came between the end and this step */
     lua_setiuservalue(L, 1, AR_UV_UNREAD);
@@ -109,6 +124,10 @@ static int begin(lua_State *L, ar_pipe *p, transfer *t) {
 }
 
 int ar_pipe_read_in_thread(lua_State *L, ar_pipe *p, size_t max) {
+  if (p->kept != NULL) {
+    push_kept(L, p, ar_container_of(p->kept, transfer, work));
+    return 1;
+  }
   (void)ar_check_pool(L); /* raises before anything is made */
   return begin(L, p, new_transfer(L, p, max, AR_SIDE_READ));
 }

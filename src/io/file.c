@@ -68,6 +68,8 @@ void ar_file_unref(ar_file *f) {
   if (f->fd >= 0)
     (void)ar_file_close(f, false);
   free_buffer(f);
+  if (f->lasts)
+    (void)unlink(f->path);
   if (f->path != NULL)
     ar_mem_free(f->path, strlen(f->path) + 1);
   ar_mem_free(f, sizeof *f);

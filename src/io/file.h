@@ -62,6 +62,7 @@ struct ar_file {
   bool local;   /* on a file system of this machine: closing does not wait */
   bool nowait;  /* reads that do not block are worth trying */
   bool unlinks; /* `path` is removed when it is closed */
+  bool lasts;   /* `path` is removed when nobody has the file any more */
   bool dirty;   /* see above */
   bool ended;   /* the last fill came to the end of the file */
   ar_line_end line_end;
@@ -92,8 +93,12 @@ AR_MUST_CHECK ar_err ar_file_start(ar_file *f, ar_file_fn *act, ar_pool *pool,
 
 /* ---- pieces of work ----------------------------------------------------- */
 
-/* Open `path` by order.flags and order.mode, and read the first piece. */
+/* Open `path` by order.flags and order.mode, and read the first piece.
+ * AR_EAGAIN, from a thread: it is a named pipe. */
 ar_err ar_file_open(ar_file *f, bool quick);
+
+/* The same, though it may take for ever: until somebody opens the other end. */
+ar_err ar_file_open_patiently(ar_file *f, bool quick);
 
 /* Open a file without a name in the folder `path`. */
 ar_err ar_file_open_unnamed(ar_file *f, bool quick);

@@ -145,20 +145,35 @@ static ar_err finish(ar_file *f, int fd, int flags) {
   return err;
 }
 
-ar_err ar_file_open(ar_file *f, bool quick) {
+ar_err ar_file_open_patiently(ar_file *f, bool quick) {
   ar_err err;
   int fd;
-  if (quick) {
-    err = open_quick(f);
-  } else {
-    do {
-      fd = open(f->path, f->order.flags | O_CLOEXEC | O_NOCTTY,
-                (mode_t)f->order.mode);
-    } while (fd < 0 && errno == EINTR);
-    err = finish(f, fd, f->order.flags);
-  }
+  if (quick)
+    return AR_EAGAIN;
+  do {
+    fd = open(f->path, f->order.flags | O_CLOEXEC | O_NOCTTY,
+              (mode_t)f->order.mode);
+  } while (fd < 0 && errno == EINTR);
+  err = finish(f, fd, f->order.flags);
   if (err == 0)
-    read_ahead(f, quick);
+    read_ahead(f, false);
+  return err;
+}
+
+/* Opening it waits for the other end, unless it is both. */
+static bool is_pipe(const ar_file *f) {
+  struct stat st;
+  return (f->order.flags & O_ACCMODE) != O_RDWR && stat(f->path, &st) == 0 &&
+         S_ISFIFO(st.st_mode);
+}
+
+ar_err ar_file_open(ar_file *f, bool quick) {
+  ar_err err;
+  if (!quick)
+    return is_pipe(f) ? AR_EAGAIN : ar_file_open_patiently(f, false);
+  err = open_quick(f);
+  if (err == 0)
+    read_ahead(f, true);
   return err;
 }
 

@@ -12,8 +12,8 @@ local child = os.getenv "CHILD" or "allocations_child"
 
 local function attempt(n)
   local command = string.format(
-    "timeout 10 %s --backend=%s %s%s.lua %d 2>&1; echo \"status $?\"",
-    program, backend, here, child, n)
+    "timeout 10 %s --backend=%s %s%s.lua %d 2>&1 <%s; echo \"status $?\"",
+    program, backend, here, child, n, arg[0])
   local pipe <close> = assert(io.popen(command))
   local text = pipe:read "a"
   return tonumber(text:match "status (%d+)%s*$"), text

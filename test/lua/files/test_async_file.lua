@@ -301,6 +301,31 @@ test("tasks that use one file take turns, and each line stays whole", function(d
   t.eq(n, 200)
 end)
 
+test("opening a named pipe waits for its other end, and can be cancelled", function(dir)
+  for _, mode in ipairs { "rb", "wb" } do
+    local path = scratch.fifo(dir / mode)
+    local before = scratch.descriptors()
+    local scope = anyio.move_on_after(0.01, function() anyio.open_file(path, mode) end)
+    t.ok(scope.cancelled_caught)
+    local both <close> = anyio.open_file(path, "r+b") -- whoever is left goes on
+    repeat anyio.sleep(0.001) until scratch.descriptors() == before + 1
+  end
+  local path = scratch.fifo(dir / "pipe")
+  anyio.create_task_group(function(tg)
+    tg:start_soon(function()
+      local out <close> = anyio.open_file(path, "wb")
+      out:write "x"
+    end)
+    local file <close> = anyio.open_file(path, "rb")
+    t.eq(file:read(), "x")
+  end)
+  anyio.CancelScope(function(scope)
+    scope:cancel()
+    anyio.open_file(path, "rb")
+    t.fail "unreachable"
+  end)
+end)
+
 test("a waiter for a file that is closed meanwhile hears of it", function(dir)
   local path = scratch.fifo(dir / "pipe")
   anyio.create_task_group(function(tg)

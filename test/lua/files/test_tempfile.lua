@@ -76,6 +76,10 @@ test("NamedTemporaryFile: when it is removed, if at all", function(dir)
     scope:cancel()
   end)
   t.eq(Path(name):exists(), false)
+  name = anyio.NamedTemporaryFile({ dir = dir, delete_on_close = false }).name
+  collectgarbage()
+  collectgarbage()
+  t.eq(Path(name):exists(), false)
   local gone <close> = anyio.NamedTemporaryFile { dir = dir }
   Path(gone.name):unlink()
 end)
