@@ -158,8 +158,8 @@ static int open_unnamed(lua_State *L) {
   return open_with(L, lf, ar_file_open_unnamed);
 }
 
-/* open_temp(class, descriptor, path, mode, unlinks, lasts) -> file: one that was
- * just made, and is removed when it is closed, or when nobody has it, if so
+/* open_temp(class, descriptor, path, mode, unlinks, lasts) -> file: one that
+ * was just made, and is removed when it is closed, or when nobody has it, if so
  * wanted. Does not wait. */
 static int open_temp(lua_State *L) {
   int fd = (int)luaL_checkinteger(L, 2);

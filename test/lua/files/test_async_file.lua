@@ -307,7 +307,7 @@ test("opening a named pipe waits for its other end, and can be cancelled", funct
     local before = scratch.descriptors()
     local scope = anyio.move_on_after(0.01, function() anyio.open_file(path, mode) end)
     t.ok(scope.cancelled_caught)
-    local both <close> = anyio.open_file(path, "r+b") -- whoever is left goes on
+    local both <close> = anyio.open_file(path, "r+b") -- luacheck: ignore (who is left goes on)
     repeat anyio.sleep(0.001) until scratch.descriptors() == before + 1
   end
   local path = scratch.fifo(dir / "pipe")
