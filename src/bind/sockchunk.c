@@ -79,6 +79,13 @@ static void keep_pace(lua_State *L, ar_sockchunk_pace *p, size_t size) {
     (void)lua_gc(L, LUA_GCSTEP, 0);
 }
 
+/* Is it a loop that calls? Who calls by hand may pass what another loop's
+ * variable holds. */
+static bool is_iterator(lua_State *L, lua_Debug *self) {
+  return lua_getstack(L, 0, self) != 0 && lua_getinfo(L, "n", self) != 0 &&
+         strcmp(self->namewhat, "for iterator") == 0;
+}
+
 /* Is it the i-th variable of `caller` that holds the chunk at place 3? Then it
  * does no longer. */
 static bool let_go_of(lua_State *L, const lua_Debug *caller, int i,
@@ -102,9 +109,10 @@ static bool let_go_of(lua_State *L, const lua_Debug *caller, int i,
  * own: what it goes by, which it hands to the function that is called in each
  * step, and which that does not look at. Another value there lets it go. */
 static void let_go(lua_State *L, ar_lsock *s) {
-  lua_Debug caller;
+  lua_Debug self, caller;
   bool more = true;
-  if (lua_getstack(L, 1, &caller) == 0 || let_go_of(L, &caller, s->loop, &more))
+  if (!is_iterator(L, &self) || lua_getstack(L, 1, &caller) == 0 ||
+      let_go_of(L, &caller, s->loop, &more))
     return;
   more = true;
   for (int i = 1; more; i++)

@@ -155,6 +155,22 @@ t.test("a loop does not hold its last chunk while it waits for the next", functi
   end)
 end)
 
+t.test("who calls a stream by hand keeps what a loop of his own holds", function()
+  net.tcp_pair(function(a, b)
+    local large = ("x"):rep(5000)
+    a:send(large)
+    b:receive()
+    local keys = {[large] = true, small = true}
+    local n = 0
+    for key in pairs(keys) do
+      a:send(large)
+      t.eq(b(nil, key), large)
+      n = n + 1
+    end
+    t.eq(n, 2)
+  end)
+end)
+
 t.test("a stream of one run is refused in another", {plain = true}, function()
   local kept
   t.run(function()
