@@ -65,6 +65,13 @@ static ar_sockchunk_pace *check_pace(lua_State *L) {
   return p;
 }
 
+/* A step of no size looks at nothing but what is young, and puts off the step
+ * that Lua would take by itself: what has grown old would never be looked at
+ * again. So Lua is told of more memory than the fifth that it waits for. */
+static void collect(lua_State *L) {
+  (void)lua_gc(L, LUA_GCSTEP, lua_gc(L, LUA_GCCOUNT) / 4 + 1);
+}
+
 /* So much is about to be received. May run finalizers. */
 static void keep_pace(lua_State *L, ar_sockchunk_pace *p, size_t size) {
   uint64_t turn = ar_host_sched(ar_host_of(L))->turns;
@@ -76,7 +83,7 @@ static void keep_pace(lua_State *L, ar_sockchunk_pace *p, size_t size) {
     return;
   p->bytes = 0;
   if (lua_gc(L, LUA_GCISRUNNING))
-    (void)lua_gc(L, LUA_GCSTEP, 0);
+    collect(L);
 }
 
 /* Is it a loop that calls? Who calls by hand may pass what another loop's

@@ -155,6 +155,19 @@ t.test("a loop does not hold its last chunk while it waits for the next", functi
   end)
 end)
 
+t.test("what has grown old while large chunks came is collected, too", function()
+  net.tcp_pair(function(a, b)
+    local data, recent, most = ("x"):rep(60000), {}, 0
+    for i = 1, 3000 do
+      a:send(data)
+      b:receive()
+      recent[i % 30] = ("%05d"):format(i):rep(6000) -- some 30 KB
+      most = math.max(most, collectgarbage "count")
+    end
+    t.ok(most < 40000, ("%.0f KB at the most"):format(most))
+  end)
+end)
+
 t.test("who calls a stream by hand keeps what a loop of his own holds", function()
   net.tcp_pair(function(a, b)
     local large = ("x"):rep(5000)
