@@ -164,6 +164,7 @@ t.test("what has grown old while large chunks came is collected, too", function(
       recent[i % 30] = ("%05d"):format(i):rep(6000) -- some 30 KB
       most = math.max(most, collectgarbage "count")
     end
+    t.eq(#recent, 29)
     t.ok(most < 40000, ("%.0f KB at the most"):format(most))
   end)
 end)
