@@ -135,7 +135,7 @@ typedef struct {
   ar_parcel *request; /* owned */
 } job;
 
-static void exchange(void **own, void *arg) {
+static void *exchange(void **own, void *arg) {
   job *j = arg;
   ar_parcel *answer = ar_parcel_new();
   ar_err err = answer != NULL ? ar_peer_exchange(j->peer, j->request, answer)
@@ -148,8 +148,13 @@ static void exchange(void **own, void *arg) {
   }
   ar_parcel_free(j->request);
   ar_peer_drop(j->peer);
-  (void)ar_call_finish(j->call, err == 0 ? AR_CALL_ANSWERED : AR_CALL_REFUSED,
-                       answer);
+  return answer;
+}
+
+static void tell(void *arg, void *answer) {
+  job *j = arg;
+  (void)ar_call_finish(
+      j->call, answer != NULL ? AR_CALL_ANSWERED : AR_CALL_REFUSED, answer);
   ar_call_drop(j->call);
   ar_mem_free(j, sizeof *j);
 }
@@ -158,13 +163,13 @@ static void do_nothing(void *own) {
   (void)own;
 }
 
-static const ar_duty duty = {"anyrun process",
-                             INT64_C(10000000000),
-                             INT64_C(10000000000),
-                             false,
-                             exchange,
-                             do_nothing,
-                             do_nothing};
+static const ar_duty duty = {.name = "anyrun process",
+                             .patience = INT64_C(10000000000),
+                             .pause = INT64_C(10000000000),
+                             .run = exchange,
+                             .tell = tell,
+                             .rest = do_nothing,
+                             .end = do_nothing};
 
 static const char key_crew[] = "threads of worker processes";
 

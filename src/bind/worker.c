@@ -241,8 +241,8 @@ ar_parcel *ar_worker_answer(lua_State *L, ar_call *call,
   return t.answer;
 }
 
-static void serve(void **own, void *job, const ar_duty *duty) {
-  ar_call *call = job;
+/* The answer; NULL: there is none, for lack of memory or of interest. */
+static void *serve(void **own, ar_call *call, const ar_duty *duty) {
   ar_parcel *request = ar_call_take(call), *answer = NULL;
   lua_State *L = *own;
   if (request != NULL && L == NULL) {
@@ -253,6 +253,11 @@ static void serve(void **own, void *job, const ar_duty *duty) {
     answer = ar_worker_answer(L, duty == &ar_worker_interpreter ? NULL : call,
                               request, &ar_worker_answers, duty->name);
   ar_parcel_free(request);
+  return answer;
+}
+
+static void tell(void *job, void *answer) {
+  ar_call *call = job;
   (void)ar_call_finish(call, AR_CALL_ANSWERED, answer);
   ar_call_drop(call);
 }
@@ -267,24 +272,37 @@ static void end(void *own) {
     lua_close(own);
 }
 
-static void run_thread(void **own, void *job) {
-  serve(own, job, &ar_worker_thread);
+static void *run_thread(void **own, void *job) {
+  return serve(own, job, &ar_worker_thread);
 }
 
-const ar_duty ar_worker_thread = {
-    "anyrun worker", 10 * SECOND, SECOND / 20, false, run_thread, rest, end};
+const ar_duty ar_worker_thread = {.name = "anyrun worker",
+                                  .patience = 10 * SECOND,
+                                  .pause = SECOND / 20,
+                                  .run = run_thread,
+                                  .tell = tell,
+                                  .rest = rest,
+                                  .end = end};
 
-static void run_interpreter(void **own, void *job) {
-  serve(own, job, &ar_worker_interpreter);
+static void *run_interpreter(void **own, void *job) {
+  return serve(own, job, &ar_worker_interpreter);
 }
 
-const ar_duty ar_worker_interpreter = {
-    "anyrun interp", 30 * SECOND, SECOND / 20, false,
-    run_interpreter, rest,        end};
+const ar_duty ar_worker_interpreter = {.name = "anyrun interp",
+                                       .patience = 30 * SECOND,
+                                       .pause = SECOND / 20,
+                                       .run = run_interpreter,
+                                       .tell = tell,
+                                       .rest = rest,
+                                       .end = end};
 
-static void run_once(void **own, void *job) {
-  serve(own, job, &ar_worker_once);
+static void *run_once(void **own, void *job) {
+  return serve(own, job, &ar_worker_once);
 }
 
-const ar_duty ar_worker_once = {"anyrun thread", 0,    0,  true,
-                                run_once,        rest, end};
+const ar_duty ar_worker_once = {.name = "anyrun thread",
+                                .once = true,
+                                .run = run_once,
+                                .tell = tell,
+                                .rest = rest,
+                                .end = end};

@@ -2,9 +2,13 @@
  * Threads that each keep something of their own between jobs.
  */
 
+#define _GNU_SOURCE /* sem_clockwait */
+
 #include "loop/crew.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -32,10 +36,9 @@ struct ar_crew {
 /* One thread. */
 struct hand {
   ar_crew *crew;
-  pthread_cond_t wake;
+  sem_t call;   /* posted once, by who took it from among the idle */
   ar_link link; /* place among the idle */
-  void *job;    /* given; NULL: none */
-  bool leaves;  /* was told to end */
+  void *job;    /* given; NULL: to end */
 };
 
 static void lock(ar_crew *crew) {
@@ -81,52 +84,72 @@ static struct timespec in(ar_time delay) {
   return ts;
 }
 
-/* Wait until there is a job, so long. The mutex is held. */
-static bool wait_for_job(hand *h, ar_time delay) {
+/* Wait to be called, so long. */
+static bool wait_so_long(hand *h, ar_time delay) {
   struct timespec until = in(delay);
-  while (h->job == NULL && !h->leaves)
-    if (pthread_cond_timedwait(&h->wake, &h->crew->mutex, &until) != 0)
-      break;
-  return h->job != NULL || h->leaves;
+  int status;
+  do
+    status = sem_clockwait(&h->call, CLOCK_MONOTONIC, &until);
+  while (status != 0 && errno == EINTR);
+  return status == 0;
 }
 
-/* The next job; NULL: end. The mutex is held, and given back meanwhile. */
-static void *next_job(hand *h, void *own) {
-  ar_crew *crew = h->crew;
-  const ar_duty *duty = crew->duty;
-  void *job;
-  if (h->job == NULL && !crew->closed && !duty->once) {
-    ar_list_push(&crew->idle, &h->link);
-    if (!wait_for_job(h, duty->pause)) {
-      unlock(crew);
-      duty->rest(own);
-      lock(crew);
-      (void)wait_for_job(h, duty->patience - duty->pause);
-    }
+/* Wait to be called, but not longer than patience lasts. */
+static void wait_idle(hand *h, void *own) {
+  const ar_duty *duty = h->crew->duty;
+  bool expired;
+  if (wait_so_long(h, duty->pause))
+    return;
+  duty->rest(own);
+  if (wait_so_long(h, duty->patience - duty->pause))
+    return;
+  lock(h->crew);
+  expired = ar_link_is_linked(&h->link);
+  if (expired)
     ar_list_remove(&h->link);
-  }
-  job = h->job;
+  unlock(h->crew);
+  while (!expired && sem_wait(&h->call) != 0)
+    continue; /* who took it is about to call */
+}
+
+/* The job is done; the next one, NULL: end. */
+static void *next_job(hand *h, void *own, void *done, void *result) {
+  ar_crew *crew = h->crew;
+  bool stays;
+  void *job;
+  lock(crew);
   h->job = NULL;
+  crew->n_busy--;
+  stays = !crew->closed && !crew->duty->once;
+  if (stays)
+    ar_list_push(&crew->idle, &h->link);
+  unlock(crew);
+  crew->duty->tell(done, result);
+  if (stays)
+    wait_idle(h, own);
+  lock(crew);
+  job = h->job;
+  unlock(crew);
   return job;
+}
+
+static void free_hand(hand *h) {
+  (void)sem_destroy(&h->call);
+  ar_mem_free(h, sizeof *h);
 }
 
 static void *serve(void *arg) {
   hand *h = arg;
   ar_crew *crew = h->crew;
   const ar_duty *duty = crew->duty;
-  void *own = NULL, *job;
+  void *own = NULL, *job = h->job;
   (void)prctl(PR_SET_NAME, duty->name, 0, 0, 0);
-  lock(crew);
-  while ((job = next_job(h, own)) != NULL) {
-    unlock(crew);
-    duty->run(&own, job);
-    lock(crew);
-    crew->n_busy--;
+  while (job != NULL) {
+    void *result = duty->run(&own, job);
+    job = next_job(h, own, job, result);
   }
-  unlock(crew);
   duty->end(own);
-  (void)pthread_cond_destroy(&h->wake);
-  ar_mem_free(h, sizeof *h);
+  free_hand(h);
   lock(crew);
   crew->n_threads--;
   (void)pthread_cond_broadcast(&crew->fewer);
@@ -136,13 +159,9 @@ static void *serve(void *arg) {
 
 static hand *new_hand(ar_crew *crew, void *job) {
   hand *h = ar_mem_zalloc(sizeof *h);
-  pthread_condattr_t attr;
   if (h == NULL)
     return NULL;
-  (void)pthread_condattr_init(&attr);
-  (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  (void)pthread_cond_init(&h->wake, &attr);
-  (void)pthread_condattr_destroy(&attr);
+  (void)sem_init(&h->call, 0, 0); /* cannot fail: nobody else's, and small */
   ar_link_init(&h->link);
   h->crew = crew;
   h->job = job;
@@ -169,45 +188,46 @@ static ar_err start_thread(hand *h) {
 
 /* ---- the owner ---------------------------------------------------------- */
 
+static ar_err hire(ar_crew *crew, void *job) {
+  hand *h = new_hand(crew, job);
+  ar_err err = h != NULL ? start_thread(h) : AR_ENOMEM;
+  if (err != 0) {
+    if (h != NULL)
+      free_hand(h);
+    return err;
+  }
+  crew->n_threads++;
+  crew->n_busy++;
+  crew->refs++;
+  return 0;
+}
+
+/* A semaphore is posted when the mutex is free again: who is woken by it takes
+ * the mutex first. */
 ar_err ar_crew_run(ar_crew *crew, void *job) {
   ar_link *link;
   ar_err err = 0;
-  hand *h;
+  hand *h = NULL;
   lock(crew);
   link = ar_list_pop_last(&crew->idle);
   if (link != NULL) {
     h = ar_container_of(link, hand, link);
     h->job = job;
     crew->n_busy++;
-    (void)pthread_cond_signal(&h->wake);
-    unlock(crew);
-    return 0;
-  }
-  h = new_hand(crew, job);
-  if (h == NULL)
-    err = AR_ENOMEM;
-  else
-    err = start_thread(h);
-  if (err == 0) {
-    crew->n_threads++;
-    crew->n_busy++;
-    crew->refs++;
+  } else {
+    err = hire(crew, job);
   }
   unlock(crew);
-  if (err != 0 && h != NULL) {
-    (void)pthread_cond_destroy(&h->wake);
-    ar_mem_free(h, sizeof *h);
-  }
+  if (h != NULL)
+    (void)sem_post(&h->call);
   return err;
 }
 
+/* The mutex is held. */
 static void dismiss(ar_crew *crew) {
   ar_link *link;
-  while ((link = ar_list_pop(&crew->idle)) != NULL) {
-    hand *h = ar_container_of(link, hand, link);
-    h->leaves = true;
-    (void)pthread_cond_signal(&h->wake);
-  }
+  while ((link = ar_list_pop(&crew->idle)) != NULL)
+    (void)sem_post(&ar_container_of(link, hand, link)->call);
 }
 
 void ar_crew_dismiss(ar_crew *crew) {

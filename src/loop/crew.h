@@ -6,7 +6,9 @@
  * thread that became idle last; where none is idle one is started. A thread
  * that had nothing to do for `patience` ends by itself.
  *
- * A job is the thread's until `run` is through with it.
+ * A thread counts as idle before it tells of the end of its job: whoever hears
+ * of it, and has the next one, finds that thread, and often still awake. A job
+ * is the thread's until it has told.
  */
 
 #ifndef ar_crew_h
@@ -23,7 +25,8 @@ struct ar_duty {
   ar_time pause; /* before `rest` is called */
   bool once;     /* a thread runs one job, and ends */
   /* In the thread. *own is NULL in the beginning. */
-  void (*run)(void **own, void *job);
+  void *(*run)(void **own, void *job);
+  void (*tell)(void *job, void *result); /* of `run` */
   void (*rest)(void *own); /* nothing to do for a while */
   void (*end)(void *own);  /* the thread ends; own may be NULL */
 };
