@@ -22,12 +22,20 @@ void ar_parcel_clear(ar_parcel *m) {
   m->size = 0;
 }
 
-void ar_parcel_free(ar_parcel *m) {
-  if (m == NULL)
-    return;
+void ar_parcel_empty(ar_parcel *m) {
   ar_parcel_clear(m);
   ar_mem_free(m->attached, m->attached_capacity * sizeof *m->attached);
   ar_mem_free(m->bytes, m->capacity);
+  m->attached = NULL;
+  m->attached_capacity = 0;
+  m->bytes = NULL;
+  m->capacity = 0;
+}
+
+void ar_parcel_free(ar_parcel *m) {
+  if (m == NULL)
+    return;
+  ar_parcel_empty(m);
   ar_mem_free(m, sizeof *m);
 }
 

@@ -34,6 +34,9 @@ void ar_parcel_free(ar_parcel *m);
 /* Let go of what is in it; the memory stays for the next. */
 void ar_parcel_clear(ar_parcel *m);
 
+/* Let go of what is in it, and of its memory. */
+void ar_parcel_empty(ar_parcel *m);
+
 /* Room for `more` bytes behind those that are there. */
 AR_MUST_CHECK ar_err ar_parcel_grow(ar_parcel *m, size_t more);
 

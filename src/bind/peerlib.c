@@ -20,6 +20,7 @@
 #include "host/embed.h"
 #include "host/lrun.h"
 #include "host/marshal.h"
+#include "host/memory.h"
 #include "host/raise.h"
 #include "io/peer.h"
 
@@ -41,21 +42,19 @@ static const ar_copying answers = {false, false, answer_labels,
 /* Serve requests until nobody sends any more. */
 static int serve_all(int fd, const char *backend) {
   lua_State *L = ar_worker_state(backend, false);
-  ar_parcel *request = ar_parcel_new();
-  ar_err err = L == NULL || request == NULL ? AR_ENOMEM : 0;
+  ar_parcel *parcel = ar_parcel_new();
+  ar_err err = L == NULL || parcel == NULL ? AR_ENOMEM : 0;
   while (err == 0) {
-    ar_parcel *answer;
-    ar_parcel_clear(request);
-    err = ar_frame_read(fd, request);
+    ar_parcel_clear(parcel);
+    err = ar_frame_read(fd, parcel);
     if (err != 0)
       break;
-    answer = ar_worker_answer(L, NULL, request, &answers, "anyrun");
-    err = answer != NULL ? ar_frame_write(fd, answer) : AR_ENOMEM;
-    ar_parcel_free(answer);
+    parcel = ar_worker_answer(L, NULL, parcel, &answers, "anyrun");
+    err = parcel != NULL ? ar_frame_write(fd, parcel) : AR_ENOMEM;
   }
-  ar_parcel_free(request);
+  ar_parcel_free(parcel);
   if (L != NULL)
-    lua_close(L);
+    ar_memory_close(L);
   return err == AR_EOF ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -11,18 +11,23 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "base/err.h"
-#include "base/mem.h"
 #include "bind/libs.h"
 #include "host/copier.h"
 #include "host/host.h"
 #include "host/marshal.h"
+#include "host/memory.h"
 #include "host/raise.h"
 #include "host/traceback.h"
+#include "host/warnings.h"
 
 #define SECOND INT64_C(1000000000)
+
+/* A parcel of so many bytes is kept for the answer. */
+#define MUCH ((size_t)64 * 1024)
 
 static const char key_current[] = "call being served";
 static const char key_name[] = "name of the thread";
@@ -59,29 +64,41 @@ static int pack(lua_State *L) {
   return 0;
 }
 
-ar_parcel *ar_worker_pack_answer(lua_State *L, int n, const ar_copying *how) {
-  ar_parcel *parcel = ar_parcel_new();
+/* [-n, +0] ... into the parcel, which is emptied. False: no memory. */
+static bool pack_into(lua_State *L, ar_parcel *parcel, int n,
+                      const ar_copying *how) {
   packing p = {parcel, how};
   int first = lua_gettop(L) - n + 1;
-  if (parcel == NULL || !lua_checkstack(L, 8)) {
+  ar_parcel_clear(parcel);
+  if (!lua_checkstack(L, 8)) {
     lua_pop(L, n);
-    ar_parcel_free(parcel);
-    return NULL;
+    return false;
   }
   lua_pushcfunction(L, pack);
   lua_insert(L, first);
   lua_pushlightuserdata(L, &p);
   lua_insert(L, first + 1);
   if (lua_pcall(L, n + 1, 0, 0) == LUA_OK)
-    return parcel;
+    return true;
   ar_parcel_clear(parcel);
   lua_pushcfunction(L, pack); /* stack: error, pack */
   lua_pushlightuserdata(L, &p);
   lua_pushboolean(L, 0);
   lua_rotate(L, -4, -1); /* stack: pack, parcel, false, error */
   if (lua_pcall(L, 3, 0, 0) == LUA_OK)
-    return parcel;
+    return true;
   lua_pop(L, 1);
+  return false;
+}
+
+ar_parcel *ar_worker_pack_answer(lua_State *L, int n, const ar_copying *how) {
+  ar_parcel *parcel = ar_parcel_new();
+  if (parcel == NULL) {
+    lua_pop(L, n);
+    return NULL;
+  }
+  if (pack_into(L, parcel, n, how))
+    return parcel;
   ar_parcel_free(parcel);
   return NULL;
 }
@@ -105,10 +122,19 @@ typedef struct {
   bool in_thread;
 } setting;
 
+/* Memory of the state is there until its last finalizer has run. */
+static void set_warnings(lua_State *L) {
+  ar_warnings *w = lua_newuserdatauv(L, sizeof *w, 0);
+  memset(w, 0, sizeof *w);
+  (void)luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_setwarnf(L, ar_warnings_print, w);
+}
+
 static int prepare(lua_State *L) {
   const setting *s = lua_touserdata(L, 1);
   lua_settop(L, 0);
   (void)lua_gc(L, LUA_GCSTOP);
+  set_warnings(L);
   luaL_openlibs(L);
   ar_libs_open(L);
   ar_host_open_thread(L, s->backend);
@@ -124,27 +150,23 @@ static int prepare(lua_State *L) {
 
 lua_State *ar_worker_state(const char *backend, bool in_thread) {
   setting s = {backend, in_thread};
-#ifdef AR_DEBUG
-  lua_State *L = lua_newstate(ar_mem_lua_alloc, NULL);
-#else
-  lua_State *L = luaL_newstate();
-#endif
+  lua_State *L = ar_memory_newstate();
   if (L == NULL)
     return NULL;
   lua_pushcfunction(L, prepare);
   lua_pushlightuserdata(L, &s);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK)
     return L;
-  lua_close(L);
+  ar_memory_close(L);
   return NULL;
 }
 
 /* ---- a call ------------------------------------------------------------- */
 
 typedef struct {
-  ar_call *call; /* NULL: of another process */
-  const ar_parcel *request;
-  ar_parcel *answer; /* NULL: no memory */
+  ar_call *call;     /* NULL: of another process */
+  ar_parcel *parcel; /* owned: the request, and then the answer */
+  bool answered;
   const ar_copying *how;
 } turn;
 
@@ -172,8 +194,14 @@ static void set_name(lua_State *L, int idx) {
   (void)prctl(PR_SET_NAME, lua_tostring(L, idx), 0, 0, 0);
 }
 
+/* What was a large request is read: its memory is not for the answer. */
+static void forget_much(ar_parcel *parcel) {
+  if (parcel->capacity > MUCH)
+    ar_parcel_empty(parcel);
+}
+
 /* Call the function at AR_REQUEST_FUNCTION, and pack what comes of it. */
-static ar_parcel *call_function(lua_State *L, const ar_copying *how) {
+static void call_function(lua_State *L, turn *t) {
   int f = AR_REQUEST_FUNCTION, nargs = lua_gettop(L) - f, status;
   lua_pushcfunction(L, ar_traceback_handler);
   lua_replace(L, f - 1); /* the name is not needed any more */
@@ -182,7 +210,7 @@ static ar_parcel *call_function(lua_State *L, const ar_copying *how) {
   lua_replace(L, f - 1);
   if (status != LUA_OK) /* stack: ..., false, error */
     ar_traceback_push(L, f);
-  return ar_worker_pack_answer(L, lua_gettop(L) - f + 2, how);
+  t->answered = pack_into(L, t->parcel, lua_gettop(L) - f + 2, t->how);
 }
 
 static int serve_protected(lua_State *L) {
@@ -194,11 +222,12 @@ static int serve_protected(lua_State *L) {
     lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, key_current);
   ar_copier_begin_expiring(L);
-  (void)ar_unmarshal(L, t->request, true);
+  (void)ar_unmarshal(L, t->parcel, true);
+  forget_much(t->parcel);
   lua_pushvalue(L, AR_REQUEST_CONTEXT);
   lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_context);
   set_name(L, AR_REQUEST_NAME);
-  t->answer = call_function(L, t->how);
+  call_function(L, t);
   ar_copier_expire(L);
   return 0;
 }
@@ -222,38 +251,42 @@ static int tidy_protected(lua_State *L) {
   return 0;
 }
 
-ar_parcel *ar_worker_answer(lua_State *L, ar_call *call,
-                            const ar_parcel *request, const ar_copying *how,
-                            const char *name) {
-  turn t = {call, request, NULL, how};
+ar_parcel *ar_worker_answer(lua_State *L, ar_call *call, ar_parcel *parcel,
+                            const ar_copying *how, const char *name) {
+  turn t = {call, parcel, false, how};
   lua_pushcfunction(L, serve_protected);
   lua_pushlightuserdata(L, &t);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK && t.answer == NULL) {
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK && !t.answered) {
     lua_pushliteral(L, "broken"); /* not an error of the function */
     lua_insert(L, -2);
-    t.answer = ar_worker_pack_answer(L, 2, how);
+    t.answered = pack_into(L, parcel, 2, how);
   }
   lua_settop(L, 0);
   lua_pushcfunction(L, tidy_protected);
   lua_pushlightuserdata(L, (void *)(uintptr_t)name);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK)
     lua_settop(L, 0);
-  return t.answer;
+  if (t.answered)
+    return parcel;
+  ar_parcel_free(parcel);
+  return NULL;
 }
 
 /* The answer; NULL: there is none, for lack of memory or of interest. */
 static void *serve(void **own, ar_call *call, const ar_duty *duty) {
-  ar_parcel *request = ar_call_take(call), *answer = NULL;
+  ar_parcel *parcel = ar_call_take(call);
   lua_State *L = *own;
-  if (request != NULL && L == NULL) {
+  if (parcel == NULL)
+    return NULL;
+  if (L == NULL) {
     L = ar_worker_state(call->backend, true);
     *own = L;
   }
-  if (request != NULL && L != NULL)
-    answer = ar_worker_answer(L, duty == &ar_worker_interpreter ? NULL : call,
-                              request, &ar_worker_answers, duty->name);
-  ar_parcel_free(request);
-  return answer;
+  if (L != NULL)
+    return ar_worker_answer(L, duty == &ar_worker_interpreter ? NULL : call,
+                            parcel, &ar_worker_answers, duty->name);
+  ar_parcel_free(parcel);
+  return NULL;
 }
 
 static void tell(void *job, void *answer) {
@@ -269,7 +302,7 @@ static void rest(void *own) {
 
 static void end(void *own) {
   if (own != NULL)
-    lua_close(own);
+    ar_memory_close(own);
 }
 
 static void *run_thread(void **own, void *job) {

@@ -36,16 +36,16 @@ extern const ar_copying ar_worker_answers;
  * copied; NULL if there is no memory even for that. */
 ar_parcel *ar_worker_pack_answer(lua_State *L, int n, const ar_copying *how);
 
-/* A Lua state that serves requests; NULL: no memory. In a thread os.exit ends
- * the call only. */
+/* A Lua state that serves requests, to be closed by ar_memory_close; NULL: no
+ * memory. In a thread os.exit ends the call only. */
 lua_State *ar_worker_state(const char *backend, bool in_thread);
 
-/* Serve a request: the answer, NULL if there is no memory for one. `call` is
- * what it came with, NULL in a process of its own; `name` that of the thread,
- * when the request gave it another. */
-ar_parcel *ar_worker_answer(lua_State *L, ar_call *call,
-                            const ar_parcel *request, const ar_copying *how,
-                            const char *name);
+/* Serve the request in the parcel: the same parcel, with the answer; NULL if
+ * there is no memory for one, and the parcel is gone. `call` is what it came
+ * with, NULL in a process of its own; `name` that of the thread, when the
+ * request gave it another. */
+ar_parcel *ar_worker_answer(lua_State *L, ar_call *call, ar_parcel *parcel,
+                            const ar_copying *how, const char *name);
 
 /* The call that this state serves; NULL if none. */
 ar_call *ar_worker_current(lua_State *L);

@@ -7,21 +7,11 @@
 
 #include <lua.h>
 
-#include "base/base.h"
-
-typedef struct ar_warnings ar_warnings;
-
-/* Where a state's warnings are: must outlive it. Starts as zeros. */
-struct ar_warnings {
-  bool on;
-  bool inside; /* in the middle of a message */
-  bool shown;  /* this message is printed */
-};
+#include "host/warnings.h"
 
 /*
  * A new state, without libraries; NULL if there is no memory. Warnings are
- * off until warn("@on"), as in lua, but for errors in finalizers: nobody
- * else could ever hear of those.
+ * off until warn("@on").
  */
 lua_State *ar_state_new(ar_warnings *warnings);
 

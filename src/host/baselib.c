@@ -40,6 +40,7 @@ static int loadk(lua_State *L, int status, lua_KContext ctx) {
   const char *name = lua_tostring(L, NAME);
   (void)status;
   (void)ctx;
+  ar_host_of(L)->loads++;
   if (!lua_isnil(L, -1))
     lua_setfield(L, LOADED, name);
   else

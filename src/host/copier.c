@@ -107,25 +107,65 @@ void ar_copier_refer(lua_State *L, int idx) {
 
 void ar_copier_expire(lua_State *L) {
   int top = lua_gettop(L);
-  (void)ar_copier_push(L);
+  ar_copier *c = ar_copier_push(L);
+  c->expiring = false;
   if (lua_getiuservalue(L, top + 1, AR_COPIER_EXPIRING) == LUA_TTABLE) {
     lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
-    if (n > 0) {
-      for (lua_Integer i = 1; i <= n; i++) {
-        lua_rawgeti(L, top + 2, i);
-        ar_reference_expire(L, -1);
-        lua_pop(L, 1);
-      }
-      lua_newtable(L);
-      lua_setiuservalue(L, top + 1, AR_COPIER_EXPIRING);
+    for (lua_Integer i = 1; i <= n; i++) {
+      lua_rawgeti(L, top + 2, i);
+      ar_reference_expire(L, -1);
+      lua_pop(L, 1);
     }
+    lua_pushnil(L);
+    lua_setiuservalue(L, top + 1, AR_COPIER_EXPIRING);
   }
   lua_settop(L, top);
 }
 
 void ar_copier_begin_expiring(lua_State *L) {
-  (void)ar_copier_push(L);
-  lua_newtable(L);
-  lua_setiuservalue(L, -2, AR_COPIER_EXPIRING);
+  ar_copier_push(L)->expiring = true;
   lua_pop(L, 1);
+}
+
+void ar_copier_add_expiring(lua_State *L, int idx) {
+  const ar_copier *c = lua_touserdata(L, idx);
+  if (!c->expiring)
+    return;
+  if (lua_getiuservalue(L, idx, AR_COPIER_EXPIRING) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, idx, AR_COPIER_EXPIRING);
+  }
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 1);
+}
+
+/* ---- lists -------------------------------------------------------------- */
+
+enum {
+  KEPT = 16 /* elements: a longer list is not worth emptying */
+};
+
+void ar_copier_borrow(lua_State *L, int idx, int which) {
+  if (lua_getiuservalue(L, idx, which) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_createtable(L, 4, 0);
+    return;
+  }
+  lua_pushnil(L); /* who is called meanwhile makes another one */
+  lua_setiuservalue(L, idx, which);
+}
+
+void ar_copier_return(lua_State *L, int idx, int which, int list,
+                      lua_Integer n) {
+  if (n > KEPT)
+    return;
+  for (lua_Integer i = n; i >= 1; i--) {
+    lua_pushnil(L);
+    lua_rawseti(L, list, i);
+  }
+  lua_pushvalue(L, list);
+  lua_setiuservalue(L, idx, which);
 }

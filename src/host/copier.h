@@ -10,6 +10,9 @@
  *   AR_COPIER_DUMPS     function -> bytecode (weak)
  *   AR_COPIER_EXPIRING  nil, or the references that came with the call which
  *                       is being served: they expire with it
+ *   AR_COPIER_WRITING, AR_COPIER_OBJECTS, AR_COPIER_READING
+ *                       empty lists for marshal.c and unmarshal.c, nil while
+ *                       in use
  *
  * Identity: a table that is a class (a metatable, mostly) is copied like any
  * other, but with a token by which every state knows it again. So an error of
@@ -28,7 +31,10 @@
 #define AR_COPIER_NAMES 4
 #define AR_COPIER_DUMPS 5
 #define AR_COPIER_EXPIRING 6
-#define AR_COPIER_COUNT 6
+#define AR_COPIER_WRITING 7
+#define AR_COPIER_OBJECTS 8
+#define AR_COPIER_READING 9
+#define AR_COPIER_COUNT 9
 
 #define AR_TOKEN_SIZE 16
 
@@ -37,10 +43,14 @@ struct ar_copier {
   uint64_t tokens;     /* identities given so far */
   ar_origin *origin;   /* owned (one count); NULL: not yet made */
   lua_Integer n_named; /* modules that were loaded when names were read */
+  bool expiring;       /* references that arrive expire with a call */
   /* What a walk over values knows; kept for its memory. */
-  ar_ptrmap seen;    /* objects and upvalues met */
-  ar_ptrmap modules; /* values of package.loaded */
-  uint32_t *parents; /* owned: of each table or function, who held it first */
+  ar_ptrmap seen;      /* objects and upvalues met */
+  ar_ptrmap modules;   /* values of package.loaded: see known.c */
+  bool modules_read;   /* in this walk */
+  const void *globals; /* the table, at its begin */
+  uint64_t loads;      /* the host's, when they were read */
+  uint32_t *parents;   /* owned: of each table or function, who held it first */
   size_t parents_capacity;
 };
 
@@ -51,6 +61,12 @@ ar_copier *ar_copier_push(lua_State *L);
  * copier's userdata is at idx. */
 void ar_copier_reap(lua_State *L, ar_copier *c, int idx);
 
+/* [-0, +1] One of the lists that are kept: given back by ar_copier_return, the
+ * list standing at `list` with so many elements, which are taken out. */
+void ar_copier_borrow(lua_State *L, int idx, int which);
+void ar_copier_return(lua_State *L, int idx, int which, int list,
+                      lua_Integer n);
+
 /* [-0, +1] A reference userdata for the value at idx. */
 void ar_copier_refer(lua_State *L, int idx);
 
@@ -58,5 +74,9 @@ void ar_copier_refer(lua_State *L, int idx);
  * this, or at that of ar_copier_expire. */
 void ar_copier_begin_expiring(lua_State *L);
 void ar_copier_expire(lua_State *L);
+
+/* [-0, +0] The reference on top is one of them, where they do expire. The
+ * copier's userdata is at idx. */
+void ar_copier_add_expiring(lua_State *L, int idx);
 
 #endif

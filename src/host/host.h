@@ -90,6 +90,7 @@ struct ar_host {
   ar_frame *idle; /* borrowed (anchored): frames to be used again */
   size_t n_idle;  /* of these */
   size_t n_tasks; /* that are anchored: they have not ended */
+  uint64_t loads; /* how often `require` has loaded a module */
   size_t n_told;  /* scopes that keep the error of their cancellation */
   const void *classes[AR_CLASS_COUNT]; /* lua_topointer; NULL: not yet made */
   const void *cancelled[2]; /* lua_topointer of the two classes of errors that

@@ -2,10 +2,12 @@
  * Values that every Lua state has under a name; how instances of classes
  * travel; and, for what cannot go, where it was found.
  *
- * Modules are compared anew before each walk: there are some fifty. Their
- * fields are read when one is asked for that is not known and modules were
- * loaded since the last time; what was read is only a hint, and looked up
- * before it is used.
+ * Modules, some fifty, are read anew in each walk that asks for a table: a
+ * script may put what it likes into package.loaded. For functions of Lua, which
+ * hardly ever are modules, those do that were read last, unless `require` has
+ * loaded one since. Fields of modules are read when one is asked for that is
+ * not known and modules were loaded since the last time; what was read is only
+ * a hint, and looked up before it is used.
  */
 
 #include "host/known.h"
@@ -14,6 +16,7 @@
 #include <string.h>
 
 #include "host/embed.h"
+#include "host/host.h"
 #include "host/marshal_int.h"
 #include "host/raise.h"
 
@@ -44,12 +47,38 @@ static uint32_t add_modules(lua_State *L, ar_copier *c, uint32_t n) {
 }
 
 void ar_known_begin(lua_State *L, ar_copier *c) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+  c->globals = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  c->modules_read = false;
+}
+
+static void read_modules(lua_State *L, ar_copier *c) {
   uint32_t n;
+  if (c->modules_read)
+    return;
   ar_ptrmap_clear(&c->modules);
   push_loaded(L, false);
   n = add_modules(L, c, 0);
   push_loaded(L, true);
   (void)add_modules(L, c, n);
+  c->loads = ar_host_of(L)->loads;
+  c->modules_read = true;
+}
+
+/* [-0, +0 or 1] "_G", if that is the value at idx. */
+static bool push_globals_name(lua_State *L, int idx) {
+  bool is;
+  push_loaded(L, false);
+  lua_pushliteral(L, LUA_GNAME);
+  lua_pushvalue(L, -1);
+  (void)lua_rawget(L, -3);
+  is = lua_rawequal(L, -1, idx);
+  lua_pop(L, 1);
+  lua_replace(L, -2);
+  if (!is)
+    lua_pop(L, 1);
+  return is;
 }
 
 /* [-1, +0 or 1] stack: ..., loaded */
@@ -69,6 +98,11 @@ static bool push_name_of(lua_State *L, const void *p) {
 
 bool ar_known_push_module(lua_State *L, ar_copier *c, int idx) {
   const void *p = lua_topointer(L, idx);
+  bool code = lua_type(L, idx) == LUA_TFUNCTION && !lua_iscfunction(L, idx);
+  if (p == c->globals && push_globals_name(L, idx))
+    return true;
+  if (!code || c->modules.used == 0 || c->loads != ar_host_of(L)->loads)
+    read_modules(L, c);
   if (ar_ptrmap_get(&c->modules, p) == AR_PTRMAP_NONE)
     return false;
   for (int hidden = 0; hidden < 2; hidden++) {
@@ -188,6 +222,7 @@ bool ar_known_push_field(lua_State *L, ar_copier *c, int self, int idx) {
   idx = lua_absindex(L, idx);
   if (look_up(L, c, self, idx))
     return true;
+  read_modules(L, c);
   if (c->n_named == (lua_Integer)c->modules.used)
     return false; /* nothing was loaded since the names were read */
   read_names(L, self);

@@ -16,7 +16,7 @@
 /* Is the module of this name part of the program? */
 bool ar_known_is_own(const char *module);
 
-/* [-0, +0] Take note of what is loaded now, before a walk. */
+/* [-0, +0] A walk begins: modules may have been loaded since the last one. */
 void ar_known_begin(lua_State *L, ar_copier *c);
 
 /* [-0, +1] The name of the loaded module that the value at idx is, as a

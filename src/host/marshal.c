@@ -55,13 +55,6 @@ static void put_by_reference(ar_writer *w, int idx) {
 
 /* ---- what goes by name -------------------------------------------------- */
 
-static void begin_known(ar_writer *w) {
-  if (w->known_begun)
-    return;
-  ar_known_begin(w->L, w->c);
-  w->known_begun = true;
-}
-
 static bool put_module(ar_writer *w, int idx) {
   if (!ar_known_push_module(w->L, w->c, idx))
     return false;
@@ -267,11 +260,25 @@ static bool put_substitute(ar_writer *w, int idx) {
   return true;
 }
 
+/* The first object: most answers have none. */
+static void begin_objects(ar_writer *w) {
+  lua_State *L = w->L;
+  if (w->objects_begun)
+    return;
+  ar_copier_borrow(L, w->self, AR_COPIER_WRITING);
+  lua_replace(L, w->works);
+  lua_pushliteral(L, "__index");
+  lua_replace(L, w->key);
+  ar_ptrmap_clear(&w->c->seen);
+  ar_known_begin(L, w->c);
+  w->objects_begun = true;
+}
+
 /* A table, function, userdata or coroutine. */
 static void put_object(ar_writer *w, int idx, bool is_metatable) {
   lua_State *L = w->L;
   uint32_t number;
-  begin_known(w);
+  begin_objects(w);
   if (put_substitute(w, idx))
     return;
   number = ar_ptrmap_put(&w->c->seen, lua_topointer(L, idx), w->n_objects);
@@ -399,6 +406,21 @@ static void put_paths(ar_writer *w) {
   lua_settop(L, top);
 }
 
+/* What first appeared in the values, and in each other. */
+static void put_contents(ar_writer *w) {
+  lua_State *L = w->L;
+  if (!w->objects_begun)
+    return;
+  for (w->at = 0; w->at < w->n_works; w->at++) {
+    if (lua_rawgeti(L, w->works, (lua_Integer)w->at + 1) == LUA_TTABLE)
+      put_table_content(w);
+    else
+      put_function_content(w);
+    lua_pop(L, 1);
+  }
+  ar_copier_return(L, w->self, AR_COPIER_WRITING, w->works, w->n_works);
+}
+
 void ar_marshal(lua_State *L, ar_parcel *m, int first, int n,
                 const ar_copying *how) {
   int top = lua_gettop(L);
@@ -406,12 +428,10 @@ void ar_marshal(lua_State *L, ar_parcel *m, int first, int n,
   luaL_checkstack(L, 32, "too many values to copy");
   w.c = ar_copier_push(L);
   w.self = top + 1;
-  lua_newtable(L);
   w.works = top + 2;
-  lua_pushliteral(L, "__index");
   w.key = top + 3;
+  lua_settop(L, top + 3);
   ar_copier_reap(L, w.c, w.self);
-  ar_ptrmap_clear(&w.c->seen);
   ar_put_bytes(&w, AR_FORM_MAGIC, AR_FORM_MAGIC_SIZE);
   put_paths(&w);
   ar_put_number(&w, (uint64_t)n);
@@ -421,12 +441,6 @@ void ar_marshal(lua_State *L, ar_parcel *m, int first, int n,
     put_top(&w);
     lua_pop(L, 1);
   }
-  for (w.at = 0; w.at < w.n_works; w.at++) {
-    if (lua_rawgeti(L, w.works, (lua_Integer)w.at + 1) == LUA_TTABLE)
-      put_table_content(&w);
-    else
-      put_function_content(&w);
-    lua_pop(L, 1);
-  }
+  put_contents(&w);
   lua_settop(L, top);
 }

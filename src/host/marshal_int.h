@@ -69,12 +69,12 @@ typedef struct {
   const ar_copying *how;
   int self;  /* stack place of the copier's userdata */
   int works; /* of the list of tables and functions */
-  int key;   /* of the string "__index" */
+  int key;   /* of the string "__index", once there are objects */
   uint32_t n_objects;
   uint32_t n_works;
   uint32_t n_cells; /* upvalues */
   uint32_t at; /* whose content is being written, or AR_WRITER_ROOT | number */
-  bool known_begun;
+  bool objects_begun;
   const void *judged; /* the metatable that was looked at last */
   ar_manner verdict;  /* on it */
 } ar_writer;

@@ -215,11 +215,7 @@ static void get_reference(reader *r) {
     return;
   }
   ar_reference_push(L, ref);
-  if (lua_getiuservalue(L, r->self, AR_COPIER_EXPIRING) == LUA_TTABLE) {
-    lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  }
-  lua_pop(L, 1);
+  ar_copier_add_expiring(L, r->self);
   if (n == 0)
     return;
   lua_newtable(L);
@@ -425,8 +421,8 @@ static int get_all(lua_State *L, const ar_parcel *m, bool code) {
   reader r = {.L = L, .m = m, .at = m->bytes, .end = m->bytes + m->size};
   luaL_checkstack(L, 32, "too many values in a copy");
   ar_copier_reap(L, ar_copier_push(L), top + 1);
-  lua_newtable(L);
-  lua_newtable(L);
+  ar_copier_borrow(L, top + 1, AR_COPIER_OBJECTS);
+  ar_copier_borrow(L, top + 1, AR_COPIER_READING);
   lua_settop(L, top + 5); /* the last two lists are made when they are used */
   r.code = code;
   r.self = top + 1;
@@ -445,6 +441,8 @@ static int get_all(lua_State *L, const ar_parcel *m, bool code) {
   for (uint64_t i = 0; i < n; i++)
     get_value(&r);
   get_contents(&r);
+  ar_copier_return(L, r.self, AR_COPIER_OBJECTS, r.objects, r.n_objects);
+  ar_copier_return(L, r.self, AR_COPIER_READING, r.works, r.n_works);
   lua_rotate(L, top + 1, (int)n);
   lua_settop(L, top + (int)n);
   return (int)n;
