@@ -50,9 +50,8 @@ void ar_call_at_home(lua_State *L, ar_call *call, ar_lrun *run) {
   ar_err err = ar_mailbox_of(run->run.loop, &mailbox);
   if (err != 0)
     ar_raise_oserror(L, err, "thread");
-  call->door = ar_door_push(L, run);
+  call->door = ar_door_of(L, run);
   ar_shared_take(&call->door->shared);
-  lua_pop(L, 1);
   call->home = ar_mailbox_ref(mailbox);
   call->on_news = on_news;
 }

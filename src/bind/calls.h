@@ -28,8 +28,8 @@ void ar_ask_push_taken(lua_State *L, ar_call *call);
 ar_call *ar_check_call(lua_State *L, int idx);
 ar_door *ar_check_door(lua_State *L, int idx);
 
-/* [-0, +1] The door of the run that is current, made on first use. */
-ar_door *ar_door_push(lua_State *L, ar_lrun *run);
+/* [-0, +0] The door of the run, made on first use. Borrowed: the run's. */
+ar_door *ar_door_of(lua_State *L, ar_lrun *run);
 
 /* [-0, +0] The call is made by a task of this run, which waits for it. */
 void ar_call_at_home(lua_State *L, ar_call *call, ar_lrun *run);

@@ -100,8 +100,9 @@ void ar_call_end_hook(ar_call *call) {
     ar_loop_expect(run->run.loop, -1);
   call->left = false;
   L = ar_host_stack(run->host);
-  if (!lua_checkstack(L, 8))
+  if (!call->hooked || !lua_checkstack(L, 8))
     return;
+  call->hooked = false;
   lua_pushcfunction(L, schedule_hook);
   lua_pushlightuserdata(L, run);
   lua_pushlightuserdata(L, call);
@@ -125,6 +126,7 @@ int ar_thread_at_end(lua_State *L) {
   push_vars(L, run);
   lua_pushvalue(L, 2);
   lua_rawsetp(L, -2, call);
+  call->hooked = true;
   return 0;
 }
 
@@ -187,7 +189,8 @@ static ar_door *new_keeper(lua_State *L, ar_lrun *run) {
   return door;
 }
 
-ar_door *ar_door_push(lua_State *L, ar_lrun *run) {
+ar_door *ar_door_of(lua_State *L, ar_lrun *run) {
+  int top = lua_gettop(L);
   ar_door *door;
   push_vars(L, run);
   if (lua_rawgetp(L, -1, key_keeper) == LUA_TUSERDATA) {
@@ -196,9 +199,7 @@ ar_door *ar_door_push(lua_State *L, ar_lrun *run) {
     lua_pop(L, 1);
     door = new_keeper(L, run);
   }
-  ar_shared_push(L, &door->shared);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  lua_settop(L, top);
   return door;
 }
 
@@ -206,13 +207,12 @@ ar_door *ar_door_push(lua_State *L, ar_lrun *run) {
 int ar_thread_door(lua_State *L) {
   ar_lrun *run = ar_check_run(L);
   lua_settop(L, 1);
-  (void)ar_door_push(L, run);
   if (lua_isfunction(L, 1)) {
     push_vars(L, run);
     lua_pushvalue(L, 1);
     lua_rawsetp(L, -2, key_handler);
-    lua_pop(L, 1);
   }
+  ar_shared_push(L, &ar_door_of(L, run)->shared);
   return 1;
 }
 

@@ -29,7 +29,6 @@
 /* A parcel of so many bytes is kept for the answer. */
 #define MUCH ((size_t)64 * 1024)
 
-static const char key_current[] = "call being served";
 static const char key_name[] = "name of the thread";
 
 /* ---- what travels ------------------------------------------------------- */
@@ -164,18 +163,14 @@ lua_State *ar_worker_state(const char *backend, bool in_thread) {
 /* ---- a call ------------------------------------------------------------- */
 
 typedef struct {
-  ar_call *call;     /* NULL: of another process */
   ar_parcel *parcel; /* owned: the request, and then the answer */
   bool answered;
+  bool dressed; /* it has a context or a name of its own */
   const ar_copying *how;
 } turn;
 
 ar_call *ar_worker_current(lua_State *L) {
-  ar_call *call;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, key_current);
-  call = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return call;
+  return ar_host_of(L)->serving;
 }
 
 const char *ar_worker_name(lua_State *L) {
@@ -216,44 +211,48 @@ static void call_function(lua_State *L, turn *t) {
 static int serve_protected(lua_State *L) {
   turn *t = lua_touserdata(L, 1);
   lua_settop(L, 0);
-  if (t->call != NULL)
-    lua_pushlightuserdata(L, t->call);
-  else
-    lua_pushnil(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, key_current);
   ar_copier_begin_expiring(L);
   (void)ar_unmarshal(L, t->parcel, true);
   forget_much(t->parcel);
-  lua_pushvalue(L, AR_REQUEST_CONTEXT);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_context);
-  set_name(L, AR_REQUEST_NAME);
+  t->dressed =
+      !lua_isnil(L, AR_REQUEST_CONTEXT) || lua_isstring(L, AR_REQUEST_NAME);
+  if (t->dressed) {
+    lua_pushvalue(L, AR_REQUEST_CONTEXT);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_context);
+    set_name(L, AR_REQUEST_NAME);
+  }
   call_function(L, t);
   ar_copier_expire(L);
   return 0;
 }
 
-/* The state is as it was before the call. */
-static void tidy(lua_State *L, const char *name) {
-  lua_settop(L, 0);
-  lua_pushnil(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, key_current);
+/* The thread has neither the call's context nor its name any more. */
+static int undress(lua_State *L) {
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, ar_key_context);
   if (ar_worker_name(L) != NULL) {
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, key_name);
-    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
+    (void)prctl(PR_SET_NAME, lua_touserdata(L, 1), 0, 0, 0);
   }
+  return 0;
 }
 
-static int tidy_protected(lua_State *L) {
-  tidy(L, lua_touserdata(L, 1));
-  return 0;
+/* The state is as it was before the call. */
+static void tidy(lua_State *L, const turn *t, const char *name) {
+  ar_host_of(L)->serving = NULL;
+  if (t->dressed) {
+    lua_pushcfunction(L, undress);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)name);
+    (void)lua_pcall(L, 1, 0, 0);
+  }
+  lua_settop(L, 0);
 }
 
 ar_parcel *ar_worker_answer(lua_State *L, ar_call *call, ar_parcel *parcel,
                             const ar_copying *how, const char *name) {
-  turn t = {call, parcel, false, how};
+  turn t = {parcel, false, false, how};
+  ar_host_of(L)->serving = call;
   lua_pushcfunction(L, serve_protected);
   lua_pushlightuserdata(L, &t);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK && !t.answered) {
@@ -261,11 +260,7 @@ ar_parcel *ar_worker_answer(lua_State *L, ar_call *call, ar_parcel *parcel,
     lua_insert(L, -2);
     t.answered = pack_into(L, parcel, 2, how);
   }
-  lua_settop(L, 0);
-  lua_pushcfunction(L, tidy_protected);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)name);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-    lua_settop(L, 0);
+  tidy(L, &t, name);
   if (t.answered)
     return parcel;
   ar_parcel_free(parcel);

@@ -54,6 +54,7 @@ static ar_copier *make(lua_State *L) {
   set_table(L, self, AR_COPIER_TOKENS, "k");
   set_table(L, self, AR_COPIER_NAMES, "k");
   set_table(L, self, AR_COPIER_DUMPS, "k");
+  set_table(L, self, AR_COPIER_LOADED, "v");
   ar_reference_open(L);
   lua_pushvalue(L, self);
   lua_rawsetp(L, LUA_REGISTRYINDEX, key_copier);

@@ -7,7 +7,8 @@
  *   AR_COPIER_BY_TOKEN  identity -> table (weak): see below
  *   AR_COPIER_TOKENS    table -> identity (weak)
  *   AR_COPIER_NAMES     value -> "module\0field" (weak): see known.h
- *   AR_COPIER_DUMPS     function -> bytecode (weak)
+ *   AR_COPIER_DUMPS     function -> what is written of it (weak)
+ *   AR_COPIER_LOADED    token -> function without upvalues (weak)
  *   AR_COPIER_EXPIRING  nil, or the references that came with the call which
  *                       is being served: they expire with it
  *   AR_COPIER_WRITING, AR_COPIER_OBJECTS, AR_COPIER_READING
@@ -34,13 +35,14 @@
 #define AR_COPIER_WRITING 7
 #define AR_COPIER_OBJECTS 8
 #define AR_COPIER_READING 9
-#define AR_COPIER_COUNT 9
+#define AR_COPIER_LOADED 10
+#define AR_COPIER_COUNT 10
 
 #define AR_TOKEN_SIZE 16
 
 struct ar_copier {
   uint64_t id;         /* of this state; no other state has it */
-  uint64_t tokens;     /* identities given so far */
+  uint64_t tokens;     /* given so far */
   ar_origin *origin;   /* owned (one count); NULL: not yet made */
   lua_Integer n_named; /* modules that were loaded when names were read */
   bool expiring;       /* references that arrive expire with a call */

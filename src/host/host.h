@@ -83,6 +83,7 @@ struct ar_host {
   lua_CFunction rethrower; /* it raises an error whose traceback is known */
   lua_State *chunk;        /* borrowed (on a stack): its coroutine; or NULL */
   const char *backend;     /* default backend's name (a constant) */
+  void *serving;           /* borrowed: what bind/worker.c is at work on */
   ar_coro *script;         /* borrowed (anchored): the chunk's task; or NULL */
   ar_lrun *implicit;       /* borrowed (anchored): its run, once begun */
   uint64_t serials;        /* runs opened so far */

@@ -94,6 +94,13 @@ static void add_work(ar_writer *w, int idx) {
   lua_rawseti(w->L, w->works, w->n_works);
 }
 
+/* A token that no other state gives, nor this one again. */
+static void make_token(ar_copier *c, unsigned char *token) {
+  c->tokens++;
+  memcpy(token, &c->id, 8);
+  memcpy(token + 8, &c->tokens, 8);
+}
+
 /* [-0, +0] The token of the table at idx, made if it has none. */
 static void put_token(ar_writer *w, int idx) {
   lua_State *L = w->L;
@@ -102,9 +109,7 @@ static void put_token(ar_writer *w, int idx) {
   lua_pushvalue(L, idx);
   if (lua_rawget(L, -2) != LUA_TSTRING) {
     lua_pop(L, 1);
-    w->c->tokens++;
-    memcpy(token, &w->c->id, 8);
-    memcpy(token + 8, &w->c->tokens, 8);
+    make_token(w->c, token);
     lua_pushlstring(L, (const char *)token, sizeof token);
     lua_pushvalue(L, idx);
     lua_pushvalue(L, -2);
@@ -176,32 +181,48 @@ static int append(lua_State *L, const void *bytes, size_t n, void *ud) {
   return 0;
 }
 
-/* The bytecode of the function at idx: kept for the next time. */
+/* The function at idx, but for its upvalues. */
+static void put_new_dump(ar_writer *w, int idx) {
+  lua_State *L = w->L;
+  bool constant = lua_getupvalue(L, idx, 1) == NULL;
+  unsigned char token[AR_TOKEN_SIZE];
+  size_t at, start;
+  uint32_t length = 0;
+  if (!constant)
+    lua_pop(L, 1);
+  ar_put_byte(w, constant);
+  at = w->m->size;
+  ar_put_bytes(w, &length, sizeof length);
+  if (constant) {
+    make_token(w->c, token);
+    ar_put_bytes(w, token, sizeof token);
+  }
+  start = w->m->size;
+  lua_pushvalue(L, idx);
+  if (lua_dump(L, append, w, 0) != 0 || w->m->size - start > UINT32_MAX)
+    ar_no_memory(w);
+  lua_pop(L, 1);
+  length = (uint32_t)(w->m->size - start);
+  memcpy(w->m->bytes + at, &length, sizeof length);
+}
+
+/* ... which is kept for the next time. */
 static void put_dump(ar_writer *w, int idx) {
   lua_State *L = w->L;
-  size_t start;
-  uint32_t length;
+  size_t start = w->m->size;
   lua_getiuservalue(L, w->self, AR_COPIER_DUMPS);
   lua_pushvalue(L, idx);
   if (lua_rawget(L, -2) == LUA_TSTRING) {
     size_t n;
-    const char *code = lua_tolstring(L, -1, &n);
-    length = (uint32_t)n;
-    ar_put_bytes(w, &length, sizeof length);
-    ar_put_bytes(w, code, n);
+    const char *dump = lua_tolstring(L, -1, &n);
+    ar_put_bytes(w, dump, n);
     lua_pop(L, 2);
     return;
   }
   lua_pop(L, 1);
-  start = w->m->size + sizeof length;
-  (void)ar_room(w, sizeof length);
-  w->m->size = start;
+  put_new_dump(w, idx);
   lua_pushvalue(L, idx);
-  if (lua_dump(L, append, w, 0) != 0 || w->m->size - start > UINT32_MAX)
-    ar_no_memory(w);
-  length = (uint32_t)(w->m->size - start);
-  memcpy(w->m->bytes + start - sizeof length, &length, sizeof length);
-  lua_pushlstring(L, (const char *)w->m->bytes + start, length);
+  lua_pushlstring(L, (const char *)w->m->bytes + start, w->m->size - start);
   lua_rawset(L, -3); /* stack: dumps */
   lua_pop(L, 1);
 }

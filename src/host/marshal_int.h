@@ -28,7 +28,7 @@
 #include "host/copier.h"
 #include "host/marshal.h"
 
-#define AR_FORM_MAGIC "arm\x01" /* its last byte is the version */
+#define AR_FORM_MAGIC "arm\x02" /* its last byte is the version */
 #define AR_FORM_MAGIC_SIZE 4
 
 enum {
@@ -42,7 +42,8 @@ enum {
   TAG_OLD,       /* number of an object */
   TAG_TABLE,     /* narr nhash */
   TAG_CLASS,     /* token of AR_TOKEN_SIZE bytes, narr nhash */
-  TAG_FUNCTION,  /* length, bytecode */
+  TAG_FUNCTION,  /* 1, if it has no upvalues, else 0; length of the bytecode, 4
+                    bytes; with 1 a token of AR_TOKEN_SIZE bytes; bytecode */
   TAG_MODULE,    /* name as a string without tag */
   TAG_FIELD,     /* the same twice: module and field */
   TAG_REFERENCE, /* number of the attached ar_ref, n, string*n: its path */

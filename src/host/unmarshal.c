@@ -14,95 +14,39 @@
 #include <string.h>
 
 #include "host/copier.h"
-#include "host/marshal_int.h"
-#include "host/raise.h"
+#include "host/unmarshal_int.h"
 
 /* A message of so many bytes is read with the collector at rest. */
 #define MUCH ((size_t)64 * 1024)
 
-typedef struct {
-  lua_State *L;
-  const ar_parcel *m;
-  const unsigned char *at;
-  const unsigned char *end;
-  bool code;   /* functions may be loaded */
-  int self;    /* stack place of the copier's userdata */
-  int objects; /* of the list of objects, by number + 1 */
-  int works;   /* of the list of those with contents */
-  int cells;   /* upvalues: work << 8 | place, by number + 1; 0: no list */
-  int metas;   /* table and metatable in turn; 0: no list */
-  lua_Integer n_objects;
-  lua_Integer n_works;
-  lua_Integer n_cells;
-  lua_Integer n_metas;
-  uint64_t budget; /* what tables may still ask for */
-} reader;
-
-/* ---- bytes -------------------------------------------------------------- */
-
-AR_NORETURN static void corrupt(reader *r, const char *what) {
-  ar_raise(r->L, "ValueError", "not a copy of values: %s", what);
-}
-
-static unsigned char get_byte(reader *r) {
-  if (r->at == r->end)
-    corrupt(r, "it ends too soon");
-  return *r->at++;
-}
-
-static uint64_t get_number(reader *r) {
-  uint64_t n = 0;
-  for (unsigned shift = 0; shift < 64; shift += 7) {
-    unsigned char byte = get_byte(r);
-    n |= (uint64_t)(byte & 0x7f) << shift;
-    if (byte < 0x80)
-      return n;
-  }
-  corrupt(r, "a number without end");
-}
-
-static const unsigned char *get_bytes(reader *r, uint64_t n) {
-  const unsigned char *bytes = r->at;
-  if (n > (uint64_t)(r->end - r->at))
-    corrupt(r, "it ends too soon");
-  r->at += n;
-  return bytes;
-}
-
-/* [-0, +1] */
-static void get_string(reader *r) {
-  uint64_t n = get_number(r);
-  lua_pushlstring(r->L, (const char *)get_bytes(r, n), (size_t)n);
-}
-
 /* ---- objects ------------------------------------------------------------ */
 
 /* The value on top is the next object. */
-static void add_object(reader *r) {
+static void add_object(ar_reader *r) {
   lua_pushvalue(r->L, -1);
   lua_rawseti(r->L, r->objects, ++r->n_objects);
 }
 
 /* The value on top has content that comes later. */
-static void add_work(reader *r) {
+static void add_work(ar_reader *r) {
   lua_pushvalue(r->L, -1);
   lua_rawseti(r->L, r->works, ++r->n_works);
 }
 
 /* [-0, +1] A table as large as is said, if the message can hold that. */
-static void push_table(reader *r) {
-  uint64_t narr = get_number(r), nhash = get_number(r);
+static void push_table(ar_reader *r) {
+  uint64_t narr = ar_get_number(r), nhash = ar_get_number(r);
   if (narr > INT_MAX || nhash > INT_MAX || narr + 2 * nhash > r->budget)
-    corrupt(r, "a table that is larger than the whole");
+    ar_reader_corrupt(r, "a table that is larger than the whole");
   r->budget -= narr + 2 * nhash;
   lua_createtable(r->L, (int)narr, (int)nhash);
   add_work(r);
 }
 
 /* [-0, +1] A table that is known by its token, or will be. */
-static void get_class(reader *r) {
+static void get_class(ar_reader *r) {
   lua_State *L = r->L;
-  const unsigned char *token = get_bytes(r, AR_TOKEN_SIZE);
+  const unsigned char *token = ar_get_bytes(r, AR_TOKEN_SIZE);
   int top = lua_gettop(L);
   lua_getiuservalue(L, r->self, AR_COPIER_BY_TOKEN);
   lua_pushlstring(L, (const char *)token, AR_TOKEN_SIZE);
@@ -128,84 +72,27 @@ static void get_class(reader *r) {
   lua_settop(L, top + 1);
 }
 
-typedef struct {
-  const char *bytes;
-  size_t size;
-} chunk;
-
-static const char *read_chunk(lua_State *L, void *ud, size_t *size) {
-  chunk *c = ud;
-  const char *bytes = c->bytes;
-  (void)L;
-  *size = c->size;
-  c->bytes = NULL;
-  c->size = 0;
-  return bytes;
-}
-
-static void get_function(reader *r) {
-  uint32_t length;
-  chunk c;
-  memcpy(&length, get_bytes(r, sizeof length), sizeof length);
-  c.bytes = (const char *)get_bytes(r, length);
-  c.size = length;
-  if (!r->code)
-    corrupt(r, "a function, from where none may come");
-  if (lua_load(r->L, read_chunk, &c, "=copy", "b") != LUA_OK)
-    corrupt(r, lua_tostring(r->L, -1));
-  add_work(r);
-}
-
-/* What goes by name can be a function, too. */
-static void check_code(reader *r) {
-  if (!r->code)
-    corrupt(r, "a name, from where none may come");
-}
-
-/* [-0, +1] */
-static void get_module(reader *r) {
-  check_code(r);
-  lua_getglobal(r->L, "require");
-  get_string(r);
-  lua_call(r->L, 1, 1);
-}
-
-static void get_field(reader *r) {
-  lua_State *L = r->L;
-  int top = lua_gettop(L);
-  get_module(r);
-  get_string(r);
-  lua_pushvalue(L, -1);
-  if (lua_gettable(L, top + 1) == LUA_TNIL)
-    ar_raise(L, "LookupError",
-             "a copied value is '%s' of a module that has "
-             "no such field here",
-             lua_tostring(L, top + 2));
-  lua_replace(L, top + 1);
-  lua_settop(L, top + 1);
-}
-
-static ar_shared *get_attached(reader *r) {
-  uint64_t n = get_number(r);
+static ar_shared *get_attached(ar_reader *r) {
+  uint64_t n = ar_get_number(r);
   if (n >= r->m->n_attached)
-    corrupt(r, "an object that did not come with it");
+    ar_reader_corrupt(r, "an object that did not come with it");
   return r->m->attached[n];
 }
 
 /* [-1, +1] The value on top is a reference's; follow its path. */
-static void follow(reader *r, uint64_t n) {
+static void follow(ar_reader *r, uint64_t n) {
   for (uint64_t i = 0; i < n; i++) {
-    get_string(r);
+    ar_get_string(r);
     (void)lua_gettable(r->L, -2);
     lua_replace(r->L, -2);
   }
 }
 
 /* A reference: the value itself where that is at home. */
-static void get_reference(reader *r) {
+static void get_reference(ar_reader *r) {
   lua_State *L = r->L;
   ar_ref *ref = (ar_ref *)(void *)get_attached(r);
-  uint64_t n = get_number(r);
+  uint64_t n = ar_get_number(r);
   const ar_copier *c = lua_touserdata(L, r->self);
   if (ref->state == c->id) {
     lua_getiuservalue(L, r->self, AR_COPIER_SLOTS);
@@ -220,31 +107,34 @@ static void get_reference(reader *r) {
     return;
   lua_newtable(L);
   for (uint64_t i = 1; i <= n; i++) {
-    get_string(r);
+    ar_get_string(r);
     lua_rawseti(L, -2, (lua_Integer)i);
   }
   ar_reference_set_path(L);
 }
 
 /* [-0, +1] */
-static void get_object(reader *r, unsigned char tag) {
+static void get_object(ar_reader *r, unsigned char tag) {
   switch (tag) {
     case TAG_TABLE: push_table(r); break;
     case TAG_CLASS: get_class(r); break;
-    case TAG_FUNCTION: get_function(r); break;
-    case TAG_MODULE: get_module(r); break;
-    case TAG_FIELD: get_field(r); break;
+    case TAG_FUNCTION:
+      ar_read_function(r);
+      add_work(r);
+      break;
+    case TAG_MODULE: ar_read_module(r); break;
+    case TAG_FIELD: ar_read_field(r); break;
     case TAG_REFERENCE: get_reference(r); break;
     case TAG_SHARED: ar_shared_push(r->L, get_attached(r)); break;
-    default: corrupt(r, "an unknown kind of value");
+    default: ar_reader_corrupt(r, "an unknown kind of value");
   }
   add_object(r);
 }
 
 /* [-0, +1] */
-static void get_value(reader *r) {
+static void get_value(ar_reader *r) {
   lua_State *L = r->L;
-  unsigned char tag = get_byte(r);
+  unsigned char tag = ar_get_byte(r);
   uint64_t n;
   lua_Number number;
   void *p;
@@ -253,22 +143,22 @@ static void get_value(reader *r) {
     case TAG_FALSE: lua_pushboolean(L, 0); return;
     case TAG_TRUE: lua_pushboolean(L, 1); return;
     case TAG_INTEGER:
-      n = get_number(r);
+      n = ar_get_number(r);
       lua_pushinteger(L, (lua_Integer)((n >> 1) ^ (0 - (n & 1))));
       return;
     case TAG_FLOAT:
-      memcpy(&number, get_bytes(r, sizeof number), sizeof number);
+      memcpy(&number, ar_get_bytes(r, sizeof number), sizeof number);
       lua_pushnumber(L, number);
       return;
-    case TAG_STRING: get_string(r); return;
+    case TAG_STRING: ar_get_string(r); return;
     case TAG_LIGHT:
-      memcpy(&p, get_bytes(r, sizeof p), sizeof p);
+      memcpy(&p, ar_get_bytes(r, sizeof p), sizeof p);
       lua_pushlightuserdata(L, p);
       return;
     case TAG_OLD:
-      n = get_number(r);
+      n = ar_get_number(r);
       if (n >= (uint64_t)r->n_objects)
-        corrupt(r, "an object before its time");
+        ar_reader_corrupt(r, "an object before its time");
       lua_rawgeti(L, r->objects, (lua_Integer)n + 1);
       return;
     default: get_object(r, tag);
@@ -279,7 +169,7 @@ static void get_value(reader *r) {
 
 /* A list at a fixed place, made when the first of its kind is met: the place
  * was kept free. */
-static void need_list(reader *r, int *list, int place) {
+static void need_list(ar_reader *r, int *list, int place) {
   if (*list != 0)
     return;
   lua_newtable(r->L);
@@ -289,7 +179,7 @@ static void need_list(reader *r, int *list, int place) {
 
 /* The table on top has the metatable that comes next, or none. Metatables are
  * set when all is complete, so that __gc and __mode count. */
-static void get_metatable(reader *r) {
+static void get_metatable(ar_reader *r) {
   lua_State *L = r->L;
   get_value(r);
   if (lua_istable(L, -1)) {
@@ -300,28 +190,28 @@ static void get_metatable(reader *r) {
     return;
   }
   if (!lua_isnil(L, -1))
-    corrupt(r, "a metatable that is no table");
+    ar_reader_corrupt(r, "a metatable that is no table");
   lua_pop(L, 1);
 }
 
 /* [-0, +1] A key of a table. */
-static void get_key(reader *r) {
+static void get_key(ar_reader *r) {
   lua_State *L = r->L;
   get_value(r);
   if (lua_isnil(L, -1) ||
       (lua_type(L, -1) == LUA_TNUMBER && isnan(lua_tonumber(L, -1))))
-    corrupt(r, "a key that is none");
+    ar_reader_corrupt(r, "a key that is none");
 }
 
 /* The content of the table on top. */
-static void get_table_content(reader *r) {
+static void get_table_content(ar_reader *r) {
   lua_State *L = r->L;
   uint64_t narr, nhash;
   get_metatable(r);
-  narr = get_number(r);
-  nhash = get_number(r);
+  narr = ar_get_number(r);
+  nhash = ar_get_number(r);
   if (narr > (uint64_t)(r->end - r->at) || nhash > (uint64_t)(r->end - r->at))
-    corrupt(r, "it ends too soon");
+    ar_reader_corrupt(r, "it ends too soon");
   for (uint64_t i = 1; i <= narr; i++) {
     get_value(r);
     lua_rawseti(L, -2, (lua_Integer)i);
@@ -334,13 +224,13 @@ static void get_table_content(reader *r) {
 }
 
 /* Upvalue n of the function on top is an earlier one. */
-static void join(reader *r, int n) {
+static void join(ar_reader *r, int n) {
   lua_State *L = r->L;
   int f = lua_gettop(L);
-  uint64_t cell = get_number(r);
+  uint64_t cell = ar_get_number(r);
   lua_Integer place;
   if (cell >= (uint64_t)r->n_cells)
-    corrupt(r, "an upvalue before its time");
+    ar_reader_corrupt(r, "an upvalue before its time");
   lua_rawgeti(L, r->cells, (lua_Integer)cell + 1);
   place = lua_tointeger(L, -1);
   lua_rawgeti(L, r->works, place >> 8);
@@ -350,14 +240,14 @@ static void join(reader *r, int n) {
 
 /* The content of the function on top, number `work` of those with contents.
  * (Its upvalues were counted when it was loaded: bytecode says how many.) */
-static void get_function_content(reader *r, lua_Integer work) {
+static void get_function_content(ar_reader *r, lua_Integer work) {
   lua_State *L = r->L;
-  int f = lua_gettop(L), n = get_byte(r);
+  int f = lua_gettop(L), n = ar_get_byte(r);
   for (int i = 1; i <= n; i++) {
     if (lua_getupvalue(L, f, i) == NULL)
-      corrupt(r, "more upvalues than the function has");
+      ar_reader_corrupt(r, "more upvalues than the function has");
     lua_pop(L, 1);
-    if (get_byte(r) != 0) {
+    if (ar_get_byte(r) != 0) {
       join(r, i);
       continue;
     }
@@ -369,7 +259,7 @@ static void get_function_content(reader *r, lua_Integer work) {
   }
 }
 
-static void set_metatables(reader *r) {
+static void set_metatables(ar_reader *r) {
   lua_State *L = r->L;
   for (lua_Integer i = 1; i < r->n_metas; i += 2) {
     lua_rawgeti(L, r->metas, i + 1);
@@ -380,7 +270,7 @@ static void set_metatables(reader *r) {
   }
 }
 
-static void get_contents(reader *r) {
+static void get_contents(ar_reader *r) {
   lua_State *L = r->L;
   for (lua_Integer i = 1; i <= r->n_works; i++) {
     if (lua_rawgeti(L, r->works, i) == LUA_TTABLE)
@@ -390,35 +280,15 @@ static void get_contents(reader *r) {
     lua_pop(L, 1);
   }
   if (r->at != r->end)
-    corrupt(r, "something follows its end");
+    ar_reader_corrupt(r, "something follows its end");
   set_metatables(r);
-}
-
-/* Modules are looked for as the writer would: before any is. */
-static void get_paths(reader *r) {
-  static const char *const fields[] = {"path", "cpath"};
-  lua_State *L = r->L;
-  int top = lua_gettop(L);
-  if (get_byte(r) == 0)
-    return;
-  check_code(r);
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_getfield(L, -1, "package");
-  for (size_t i = 0; i < ar_countof(fields); i++) {
-    get_string(r);
-    if (lua_istable(L, top + 2))
-      lua_setfield(L, top + 2, fields[i]);
-    else
-      lua_pop(L, 1);
-  }
-  lua_settop(L, top);
 }
 
 /* [-0, +n] */
 static int get_all(lua_State *L, const ar_parcel *m, bool code) {
   int top = lua_gettop(L);
   uint64_t n;
-  reader r = {.L = L, .m = m, .at = m->bytes, .end = m->bytes + m->size};
+  ar_reader r = {.L = L, .m = m, .at = m->bytes, .end = m->bytes + m->size};
   luaL_checkstack(L, 32, "too many values in a copy");
   ar_copier_reap(L, ar_copier_push(L), top + 1);
   ar_copier_borrow(L, top + 1, AR_COPIER_OBJECTS);
@@ -429,13 +299,13 @@ static int get_all(lua_State *L, const ar_parcel *m, bool code) {
   r.objects = top + 2;
   r.works = top + 3;
   r.budget = m->size;
-  if (memcmp(get_bytes(&r, AR_FORM_MAGIC_SIZE), AR_FORM_MAGIC,
+  if (memcmp(ar_get_bytes(&r, AR_FORM_MAGIC_SIZE), AR_FORM_MAGIC,
              AR_FORM_MAGIC_SIZE) != 0)
-    corrupt(&r, "it begins otherwise, or is of another version");
-  get_paths(&r);
-  n = get_number(&r);
+    ar_reader_corrupt(&r, "it begins otherwise, or is of another version");
+  ar_read_paths(&r);
+  n = ar_get_number(&r);
   if (n > r.budget)
-    corrupt(&r, "it ends too soon");
+    ar_reader_corrupt(&r, "it ends too soon");
   if (n > INT_MAX || !lua_checkstack(L, (int)n + 32))
     luaL_error(L, "too many values in a copy");
   for (uint64_t i = 0; i < n; i++)

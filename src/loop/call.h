@@ -58,6 +58,7 @@ struct ar_call {
   ar_door *door;  /* counted: who takes asks that nobody serves; or NULL */
   /* Of one side only: */
   bool left;             /* its task went away before it was over */
+  bool hooked;           /* its run has something to do at its end */
   void *waiter;          /* borrowed: of on_news; the home loop's thread's */
   ar_link in_asks;       /* place among the asks of another call */
   ar_message news;       /* to `home` */
