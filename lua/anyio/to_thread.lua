@@ -7,6 +7,8 @@ local spec = require "anyrun.spec"
 local task_lib = require "_anyrun.task"
 local threads = require "anyrun.threads"
 
+local call_plain, type = threads.call_plain, type
+
 ---@class anyio.to_thread
 local to_thread = {}
 
@@ -39,6 +41,7 @@ end
 ---Raises: what `f` raises; Cancelled, before `f` is begun.
 ---@usage local hash = anyio.to_thread.run_sync(checksum, path)
 function to_thread.run_sync(f, ...)
+  if type(f) == "function" then return call_plain(f, ...) end
   local fn, name, ctx, rest = spec.parse("run_sync", 1, f, KNOWN)
   task_lib.current()
   local leaves = may_leave(rest)

@@ -1,5 +1,6 @@
 --- Functions in worker threads, as every face has them.
 
+local CapacityLimiter = require "anyrun.sync.limiter"
 local door = require "anyrun.door"
 local errors = require "anyrun.errors"
 local native_errors = require "_anyrun.errors"
@@ -11,8 +12,8 @@ local thread = require "_anyrun.thread"
 local active, vars = native_run.active, native_run.vars
 local context_vars = task_lib.context
 local checkpoint_if_cancelled = task_lib.checkpoint_if_cancelled
-local error, require, type = error, require, type
-local submit = thread.submit
+local error, getmetatable, require, type = error, getmetatable, require, type
+local acquire, submit = CapacityLimiter.acquire, thread.submit
 
 ---@class anyrun.threads
 local threads = {}
@@ -30,7 +31,7 @@ function threads.current_default_thread_limiter()
   local variables = vars()
   local limiter = variables[KEY]
   if not limiter then
-    limiter = require "anyrun.sync.limiter"(DEFAULT_TOKENS)
+    limiter = CapacityLimiter(DEFAULT_TOKENS)
     variables[KEY] = limiter
   end
   return limiter
@@ -94,7 +95,8 @@ local wait = threads.wait
 
 -- Asyncio: the token is the calling task's, and given back when it leaves.
 local function run_on_asyncio(kind, limiter, may_leave, variables, name, f, ...)
-  local _ <close> = limiter:acquire()
+  local _ <close> = getmetatable(limiter) == CapacityLimiter
+    and acquire(limiter) or limiter:acquire()
   local call = submit(kind, variables, name, f, ...)
   if may_leave then call:desert() end
   wait(call, may_leave)
@@ -179,6 +181,17 @@ function threads.call(kind, limiter, may_leave, variables, name, f, ...)
     return run_on_trio(kind, limiter, may_leave, variables, name, f, ...)
   end
   return run_on_asyncio(kind, limiter, may_leave, variables, name, f, ...)
+end
+
+--- Has a worker thread call a function that nothing was said of.
+---@param f function
+---@param ... any
+---@return any ...
+---Checkpoint: always.
+---@usage return threads.call_plain(f, ...)
+function threads.call_plain(f, ...)
+  local limiter = threads.current_default_thread_limiter()
+  return threads.call("thread", limiter, false, context_vars(), nil, f, ...)
 end
 
 local LIMITER_METHODS <const> = { asyncio = "acquire",

@@ -78,24 +78,80 @@ t.test("modules and what they hold arrive by name", function()
   t.eq(run_sync(string.rep, "ab", 3), "ababab")
 end)
 
-t.test("a module of the script's own is required there", function()
-  package.loaded["test.only.here"] = nil
-  package.preload["test.only.here"] = nil
+-- Calls f while modules of these texts can be found, by name.
+local function with_modules(texts, f)
   local dir = os.tmpname()
   os.remove(dir)
   t.ok(os.execute("mkdir " .. dir))
-  local file <close> = assert(io.open(dir .. "/copied_mod.lua", "w"))
-  file:write("local m = {count = 0} function m.up() m.count = m.count + 1 return m.count end return m")
-  file:close()
+  for name, text in pairs(texts) do
+    local file <close> = assert(io.open(dir .. "/" .. name .. ".lua", "w"))
+    file:write(text)
+  end
   local before = package.path
   package.path = dir .. "/?.lua;" .. before
-  local m = require "copied_mod"
-  m.up()
-  local path, got = package.path, {run_sync(function() return m.up(), package.path end)}
+  local got = table.pack(anyio.pcall(f))
   package.path = before
-  package.loaded.copied_mod = nil
+  for name in pairs(texts) do package.loaded[name] = nil end
   os.execute("rm -r " .. dir)
-  t.eq(got, {1, path})
+  t.eq(got[1], true, tostring(got[2]))
+end
+
+local COUNTS <const> = "local m = {count = 0} "
+  .. "function m.up() m.count = m.count + 1 return m.count end return m"
+
+t.test("a module of the script's own is required there", function()
+  with_modules({copied_mod = COUNTS}, function()
+    local m = require "copied_mod"
+    m.up()
+    t.eq({run_sync(function() return m.up(), package.path end)}, {1, package.path})
+  end)
+end)
+
+t.test("a module counts from when it is loaded, whatever was copied before", function()
+  with_modules({late_table = COUNTS,
+    late_function = "local n = 0 return function() n = n + 1 return n end"}, function()
+    local function by_hand() return "by hand" end
+    t.eq(run_sync(function() return by_hand() end), "by hand")
+    local m, f = require "late_table", require "late_function"
+    m.up()
+    f()
+    t.eq({run_sync(function() return m.up(), f() end)}, {1, 1})
+    t.eq(run_sync(f), 2)
+    -- by hand: a table counts at once
+    package.loaded.late_table = {count = 10}
+    m = package.loaded.late_table
+    t.eq(run_sync(function() return m == require "late_table" and m.count end), 1)
+  end)
+end)
+
+t.test("a module may copy while the copy that asks for it is read", function()
+  with_modules({copies = "local thread = require '_anyrun.thread' local c = thread.cell() "
+    .. "c:lock() c:unlock({{}, function() end}, {1}) local a, b = c:lock() c:unlock() "
+    .. "return {n = #a + b[1]}"}, function()
+    local m, list = require "copies", {1, 2, 3}
+    for _ = 1, 3 do
+      t.eq({run_sync(function(l, again) return #l, m.n, l == again end, list, list)}, {3, 3, true})
+    end
+  end)
+end)
+
+t.test("functions without upvalues are copied as any other", function()
+  local function add(a, b) return a + b end
+  local function times(a, b) return a * b end
+  for i = 1, 20 do
+    t.eq({run_sync(add, i, 2), run_sync(times, i, 2)}, {i + 2, i * 2})
+    t.eq(run_sync(function() return add(i, 1) - times(i, 1) end), 1)
+  end
+  local back = run_sync(function() return add, {add} end)
+  t.ok(back ~= add)
+  t.eq(back(1, 2), 3)
+  local made = {}
+  for i = 1, 50 do made[i] = load("return ...", "=made") end
+  t.eq(run_sync(function(list)
+    local seen, n = {}, 0
+    for _, f in ipairs(list) do if not seen[f] then seen[f], n = true, n + 1 end end
+    return n
+  end, made), 50)
 end)
 
 t.test("a module that is not found there fails the call", function()
