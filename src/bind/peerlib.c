@@ -20,7 +20,6 @@
 #include "host/embed.h"
 #include "host/lrun.h"
 #include "host/marshal.h"
-#include "host/memory.h"
 #include "host/raise.h"
 #include "io/peer.h"
 
@@ -54,7 +53,7 @@ static int serve_all(int fd, const char *backend) {
   }
   ar_parcel_free(parcel);
   if (L != NULL)
-    ar_memory_close(L);
+    ar_host_closestate(L);
   return err == AR_EOF ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

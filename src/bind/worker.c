@@ -19,10 +19,8 @@
 #include "host/copier.h"
 #include "host/host.h"
 #include "host/marshal.h"
-#include "host/memory.h"
 #include "host/raise.h"
 #include "host/traceback.h"
-#include "host/warnings.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -149,14 +147,14 @@ static int prepare(lua_State *L) {
 
 lua_State *ar_worker_state(const char *backend, bool in_thread) {
   setting s = {backend, in_thread};
-  lua_State *L = ar_memory_newstate();
+  lua_State *L = ar_host_newstate();
   if (L == NULL)
     return NULL;
   lua_pushcfunction(L, prepare);
   lua_pushlightuserdata(L, &s);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK)
     return L;
-  ar_memory_close(L);
+  ar_host_closestate(L);
   return NULL;
 }
 
@@ -297,7 +295,7 @@ static void rest(void *own) {
 
 static void end(void *own) {
   if (own != NULL)
-    ar_memory_close(own);
+    ar_host_closestate(own);
 }
 
 static void *run_thread(void **own, void *job) {

@@ -9,7 +9,6 @@
 #include <lauxlib.h>
 
 #include "base/mem.h"
-#include "host/memory.h"
 
 /* A bug of ours: all calls into Lua are protected. */
 static int panic(lua_State *L) {
@@ -22,7 +21,7 @@ static int panic(lua_State *L) {
 lua_State *ar_state_new(ar_warnings *warnings) {
   lua_State *L;
   ar_mem_keep();
-  L = ar_memory_newstate();
+  L = ar_host_newstate();
   if (L == NULL)
     return NULL;
   (void)lua_atpanic(L, panic);
@@ -31,5 +30,5 @@ lua_State *ar_state_new(ar_warnings *warnings) {
 }
 
 void ar_state_close(lua_State *L) {
-  ar_memory_close(L);
+  ar_host_closestate(L);
 }

@@ -7,7 +7,7 @@
 
 #include <lua.h>
 
-#include "host/warnings.h"
+#include "host/host.h"
 
 /*
  * A new state, without libraries; NULL if there is no memory. Warnings are

@@ -5,8 +5,11 @@
 #include "host/host.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "base/slab.h"
 #include "host/anchor.h"
 #include "host/baselib.h"
 #include "host/cancelled.h"
@@ -115,4 +118,50 @@ int ar_host_signal(lua_State *L) {
 
 void ar_host_close(lua_State *L) {
   ar_interrupt_close(ar_host_of(L));
+}
+
+/* ---- the state under it --------------------------------------------------- */
+
+/* It lives on slabs of its own, which no other thread asks. The debug build
+ * looks at each block by itself. */
+lua_State *ar_host_newstate(void) {
+#ifdef AR_DEBUG
+  ar_slabs *slabs = NULL;
+  lua_State *L = lua_newstate(ar_mem_lua_alloc, NULL);
+#else
+  ar_slabs *slabs = ar_slabs_new();
+  lua_State *L = slabs != NULL ? lua_newstate(ar_slabs_lua_alloc, slabs) : NULL;
+#endif
+  if (L == NULL)
+    ar_slabs_free(slabs);
+  return L;
+}
+
+void ar_host_closestate(lua_State *L) {
+  void *slabs = NULL;
+  (void)lua_getallocf(L, &slabs);
+  lua_close(L);
+  ar_slabs_free(slabs);
+}
+
+/* A message may come in pieces: to_be_continued after all but the last. It is
+ * printed here, outside `cli`: those of a worker go no other way. */
+void ar_warnings_print(void *ud, const char *piece, int to_be_continued) {
+  ar_warnings *w = ud;
+  if (!w->inside) {
+    if (!to_be_continued && *piece == '@') {
+      if (strcmp(piece, "@on") == 0)
+        w->on = true;
+      else if (strcmp(piece, "@off") == 0)
+        w->on = false;
+      return;
+    }
+    /* "error in " is how Lua itself begins when a finalizer failed. */
+    w->shown = w->on || (to_be_continued && strcmp(piece, "error in ") == 0);
+    if (w->shown)
+      (void)fputs("Lua warning: ", stderr);
+  }
+  w->inside = to_be_continued != 0;
+  if (w->shown)
+    (void)fprintf(stderr, "%s%s", piece, w->inside ? "" : "\n");
 }

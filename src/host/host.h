@@ -200,4 +200,27 @@ int ar_host_signal(lua_State *L);
 /* Before lua_close. */
 void ar_host_close(lua_State *L);
 
+/* ---- the state under it ------------------------------------------------- */
+
+/* A new Lua state with memory of its own, without libraries; NULL if there is
+ * no memory. */
+AR_MUST_CHECK lua_State *ar_host_newstate(void);
+
+/* Close it, which runs what finalizers are left, and give its memory back. */
+void ar_host_closestate(lua_State *L);
+
+/*
+ * Where a state's warnings are: must outlive it. Starts as zeros. They are off
+ * until warn("@on"), as in lua, but for errors in finalizers: nobody else could
+ * ever hear of those.
+ */
+typedef struct {
+  bool on;
+  bool inside; /* in the middle of a message */
+  bool shown;  /* this message is printed */
+} ar_warnings;
+
+/* A lua_WarnFunction, to standard error; ud is the ar_warnings. */
+void ar_warnings_print(void *ud, const char *piece, int to_be_continued);
+
 #endif

@@ -14,7 +14,8 @@
 #include <string.h>
 
 #include "host/copier.h"
-#include "host/unmarshal_int.h"
+#include "host/marshal_int.h"
+#include "host/raise.h"
 
 /* A message of so many bytes is read with the collector at rest. */
 #define MUCH ((size_t)64 * 1024)
@@ -72,6 +73,91 @@ static void get_class(ar_reader *r) {
   lua_settop(L, top + 1);
 }
 
+typedef struct {
+  const char *bytes;
+  size_t size;
+} chunk;
+
+static const char *read_chunk(lua_State *L, void *ud, size_t *size) {
+  chunk *c = ud;
+  const char *bytes = c->bytes;
+  (void)L;
+  *size = c->size;
+  c->bytes = NULL;
+  c->size = 0;
+  return bytes;
+}
+
+/* [-0, +1] */
+static void load(ar_reader *r, const unsigned char *code, size_t length) {
+  chunk c = {(const char *)code, length};
+  if (lua_load(r->L, read_chunk, &c, "=copy", "b") != LUA_OK)
+    ar_reader_corrupt(r, lua_tostring(r->L, -1));
+}
+
+/* [-0, +1] One without upvalues, known by its token: copies of it do not
+ * differ in anything, so that one is enough while it is there. */
+static void get_constant(ar_reader *r, const unsigned char *token,
+                         const unsigned char *code, size_t length) {
+  lua_State *L = r->L;
+  int top = lua_gettop(L);
+  lua_getiuservalue(L, r->self, AR_COPIER_LOADED);
+  lua_pushlstring(L, (const char *)token, AR_TOKEN_SIZE);
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, top + 1) != LUA_TFUNCTION) {
+    lua_pop(L, 1);
+    load(r, code, length);
+    lua_pushvalue(L, top + 2);
+    lua_pushvalue(L, top + 3);
+    lua_rawset(L, top + 1);
+  }
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+}
+
+static void get_function(ar_reader *r) {
+  bool constant = ar_get_byte(r) != 0;
+  const unsigned char *token, *code;
+  uint32_t length;
+  memcpy(&length, ar_get_bytes(r, sizeof length), sizeof length);
+  token = constant ? ar_get_bytes(r, AR_TOKEN_SIZE) : NULL;
+  code = ar_get_bytes(r, length);
+  if (!r->code)
+    ar_reader_corrupt(r, "a function, from where none may come");
+  if (constant)
+    get_constant(r, token, code, length);
+  else
+    load(r, code, length);
+}
+
+/* What goes by name can be a function, too. */
+static void check_code(ar_reader *r) {
+  if (!r->code)
+    ar_reader_corrupt(r, "a name, from where none may come");
+}
+
+static void get_module(ar_reader *r) {
+  check_code(r);
+  lua_getglobal(r->L, "require");
+  ar_get_string(r);
+  lua_call(r->L, 1, 1);
+}
+
+static void get_field(ar_reader *r) {
+  lua_State *L = r->L;
+  int top = lua_gettop(L);
+  get_module(r);
+  ar_get_string(r);
+  lua_pushvalue(L, -1);
+  if (lua_gettable(L, top + 1) == LUA_TNIL)
+    ar_raise(L, "LookupError",
+             "a copied value is '%s' of a module that has "
+             "no such field here",
+             lua_tostring(L, top + 2));
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+}
+
 static ar_shared *get_attached(ar_reader *r) {
   uint64_t n = ar_get_number(r);
   if (n >= r->m->n_attached)
@@ -119,11 +205,11 @@ static void get_object(ar_reader *r, unsigned char tag) {
     case TAG_TABLE: push_table(r); break;
     case TAG_CLASS: get_class(r); break;
     case TAG_FUNCTION:
-      ar_read_function(r);
+      get_function(r);
       add_work(r);
       break;
-    case TAG_MODULE: ar_read_module(r); break;
-    case TAG_FIELD: ar_read_field(r); break;
+    case TAG_MODULE: get_module(r); break;
+    case TAG_FIELD: get_field(r); break;
     case TAG_REFERENCE: get_reference(r); break;
     case TAG_SHARED: ar_shared_push(r->L, get_attached(r)); break;
     default: ar_reader_corrupt(r, "an unknown kind of value");
@@ -284,6 +370,37 @@ static void get_contents(ar_reader *r) {
   set_metatables(r);
 }
 
+/* The field of the table on top becomes the string that comes next. */
+static void get_path(ar_reader *r, const char *field) {
+  lua_State *L = r->L;
+  uint64_t n = ar_get_number(r);
+  const char *bytes = (const char *)ar_get_bytes(r, n);
+  size_t length = 0;
+  const char *old;
+  lua_getfield(L, -1, field);
+  old = lua_tolstring(L, -1, &length);
+  if (old == NULL || length != n || memcmp(old, bytes, length) != 0) {
+    lua_pushlstring(L, bytes, (size_t)n);
+    lua_setfield(L, -3, field);
+  }
+  lua_pop(L, 1);
+}
+
+/* Modules are looked for as the writer would: before any is. */
+static void get_paths(ar_reader *r) {
+  lua_State *L = r->L;
+  int top = lua_gettop(L);
+  if (ar_get_byte(r) == 0)
+    return;
+  check_code(r);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "package") != LUA_TTABLE)
+    lua_newtable(L); /* a script took it away: nobody looks there */
+  get_path(r, "path");
+  get_path(r, "cpath");
+  lua_settop(L, top);
+}
+
 /* [-0, +n] */
 static int get_all(lua_State *L, const ar_parcel *m, bool code) {
   int top = lua_gettop(L);
@@ -302,7 +419,7 @@ static int get_all(lua_State *L, const ar_parcel *m, bool code) {
   if (memcmp(ar_get_bytes(&r, AR_FORM_MAGIC_SIZE), AR_FORM_MAGIC,
              AR_FORM_MAGIC_SIZE) != 0)
     ar_reader_corrupt(&r, "it begins otherwise, or is of another version");
-  ar_read_paths(&r);
+  get_paths(&r);
   n = ar_get_number(&r);
   if (n > r.budget)
     ar_reader_corrupt(&r, "it ends too soon");

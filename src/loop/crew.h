@@ -27,8 +27,8 @@ struct ar_duty {
   /* In the thread. *own is NULL in the beginning. */
   void *(*run)(void **own, void *job);
   void (*tell)(void *job, void *result); /* of `run` */
-  void (*rest)(void *own); /* nothing to do for a while */
-  void (*end)(void *own);  /* the thread ends; own may be NULL */
+  void (*rest)(void *own);               /* nothing to do for a while */
+  void (*end)(void *own);                /* the thread ends; own may be NULL */
 };
 
 /* NULL: no memory. `duty` is a constant. */
