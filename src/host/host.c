@@ -120,7 +120,7 @@ void ar_host_close(lua_State *L) {
   ar_interrupt_close(ar_host_of(L));
 }
 
-/* ---- the state under it --------------------------------------------------- */
+/* ---- the state under it ------------------------------------------------- */
 
 /* It lives on slabs of its own, which no other thread asks. The debug build
  * looks at each block by itself. */
