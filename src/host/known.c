@@ -53,7 +53,7 @@ void ar_known_begin(lua_State *L, ar_copier *c) {
   c->modules_read = false;
 }
 
-static void read_modules(lua_State *L, ar_copier *c) {
+static void note_modules(lua_State *L, ar_copier *c) {
   uint32_t n;
   if (c->modules_read)
     return;
@@ -102,7 +102,7 @@ bool ar_known_push_module(lua_State *L, ar_copier *c, int idx) {
   if (p == c->globals && push_globals_name(L, idx))
     return true;
   if (!code || c->modules.used == 0 || c->loads != ar_host_of(L)->loads)
-    read_modules(L, c);
+    note_modules(L, c);
   if (ar_ptrmap_get(&c->modules, p) == AR_PTRMAP_NONE)
     return false;
   for (int hidden = 0; hidden < 2; hidden++) {
@@ -222,7 +222,7 @@ bool ar_known_push_field(lua_State *L, ar_copier *c, int self, int idx) {
   idx = lua_absindex(L, idx);
   if (look_up(L, c, self, idx))
     return true;
-  read_modules(L, c);
+  note_modules(L, c);
   if (c->n_named == (lua_Integer)c->modules.used)
     return false; /* nothing was loaded since the names were read */
   read_names(L, self);
