@@ -29,10 +29,15 @@ static int boundk(lua_State *L, int status, lua_KContext ctx) {
   binding *b = (binding *)ctx;
   ar_lsock *s = lua_touserdata(L, 1);
   ar_err err = b->work.result;
+  bool cancelled = ar_host_running(ar_host_of(L))->woken != 0;
   (void)status;
   s->busy[AR_SIDE_READ] = s->busy[AR_SIDE_WRITE] = false;
+  /* asyncio's cancel() after its end: nobody will have the socket, so nobody
+   * may find it. */
+  if (cancelled && err == 0)
+    ar_sock_unbind_path(&b->to);
   ar_mem_free(b, sizeof *b);
-  (void)ar_awaited(L); /* may raise: asyncio's cancel() after its end */
+  (void)ar_awaited(L); /* raises it */
   if (err != 0)
     ar_raise_oserror(
         L, err, lua_pushfstring(L, "cannot bind to %s", lua_tostring(L, 2)));

@@ -61,9 +61,19 @@ ar_err ar_sock_bind_path(int fd, const ar_addr *a, int mode) {
   if (lstat(path, &what) == 0 && S_ISSOCK(what.st_mode))
     (void)unlink(path);
   err = ar_sock_bind(fd, a);
-  if (err == 0 && mode != -1)
-    err = done(chmod(path, (mode_t)mode));
+  if (err != 0 || mode == -1)
+    return err;
+  err = done(chmod(path, (mode_t)mode));
+  if (err != 0)
+    ar_sock_unbind_path(a);
   return err;
+}
+
+void ar_sock_unbind_path(const ar_addr *a) {
+  size_t len;
+  const char *path = ar_addr_path_of(a, &len);
+  if (*path != '\0')
+    (void)unlink(path);
 }
 
 ar_err ar_sock_connect(int fd, const ar_addr *a) {

@@ -24,6 +24,9 @@ AR_MUST_CHECK ar_err ar_sock_listen(int fd, int backlog);
  * of the new one, -1: the system's choice. May block: the disk is asked. */
 AR_MUST_CHECK ar_err ar_sock_bind_path(int fd, const ar_addr *a, int mode);
 
+/* Remove the file of a socket that was just bound to that path. */
+void ar_sock_unbind_path(const ar_addr *a);
+
 /* AR_EINPROGRESS: ready to be written to when that is decided, which
  * ar_sock_pending_error then tells. AR_EAGAIN: a UNIX listener's queue is
  * full, and nothing tells when it no longer is. */
