@@ -20,7 +20,6 @@ ar_err ar_run_open(ar_run *r, const ar_backend *backend, bool fast,
   r->opened = false;
   r->winding = false;
   r->stop = false;
-  r->door = NULL;
   r->backend = backend;
   err = ar_loop_new(&r->loop);
   if (err != 0)
@@ -44,18 +43,11 @@ void ar_run_main(ar_run *r, ar_task *main) {
   r->stop = false;
 }
 
-/* Nothing is left to be done: nobody is let in any more, and who was has been
- * heard. */
-static bool is_drained(const ar_run *r) {
-  return ar_sched_runnable(&r->sched) == 0 &&
-         (r->door == NULL || ar_door_seal(r->door));
-}
-
 static bool is_over(void *arg) {
   const ar_run *r = arg;
   if (r->winding)
     return ar_list_is_empty(&r->sched.living) &&
-           (!r->sched.policy->drains || is_drained(r));
+           (!r->sched.policy->drains || ar_sched_runnable(&r->sched) == 0);
   return r->stop || r->sched.main->state == AR_TASK_DONE;
 }
 

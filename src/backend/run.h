@@ -11,7 +11,6 @@
 #define ar_run_h
 
 #include "backend/backend.h"
-#include "loop/door.h"
 #include "sched/sched.h"
 
 typedef struct ar_run ar_run;
@@ -21,7 +20,6 @@ struct ar_run {
   ar_loop *loop; /* owned */
   ar_clock clock;
   ar_sched sched;
-  ar_door *door; /* borrowed: where other threads knock; NULL: none yet */
   bool opened;
   bool winding; /* main is over; the others are being ended */
   bool stop;    /* end at once, whatever main does: see ar_run_stop */

@@ -133,11 +133,8 @@ int ar_thread_at_end(lua_State *L) {
 /* ---- keeping ------------------------------------------------------------ */
 
 static void close_door(keeper *k) {
-  ar_lrun *run;
   if (k->door == NULL)
     return;
-  run = k->door->run;
-  run->run.door = NULL;
   ar_door_close(k->door);
   ar_door_drop(k->door);
   k->door = NULL;
@@ -188,7 +185,6 @@ static ar_door *new_keeper(lua_State *L, ar_lrun *run) {
   lua_rawsetp(L, -3, key_keeper);
   door->run = run;
   door->announce = announce;
-  run->run.door = door;
   ar_list_push(&run->loose, &k->loose.link);
   return door;
 }

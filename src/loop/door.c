@@ -9,7 +9,6 @@
 static void free_door(ar_shared *shared) {
   ar_door *door = (ar_door *)(void *)shared;
   ar_mailbox_unref(door->mailbox);
-  (void)pthread_mutex_destroy(&door->mutex);
   ar_mem_free(door, sizeof *door);
 }
 
@@ -20,7 +19,6 @@ ar_door *ar_door_new(ar_mailbox *mailbox, const char *backend) {
   if (door == NULL)
     return NULL;
   ar_shared_init(&door->shared, &ar_door_class);
-  (void)pthread_mutex_init(&door->mutex, NULL); /* cannot fail here */
   door->mailbox = ar_mailbox_ref(mailbox);
   door->backend = backend;
   ar_list_init(&door->arrived);
@@ -31,30 +29,7 @@ ar_door *ar_door_new(ar_mailbox *mailbox, const char *backend) {
 static ar_door *arrived(ar_call *call) {
   ar_door *door = call->knocks_at;
   call->knocks_at = NULL;
-  (void)pthread_mutex_lock(&door->mutex);
-  door->n_coming--;
-  (void)pthread_mutex_unlock(&door->mutex);
   return door;
-}
-
-/* Is the call let in? Then it is on its way. */
-static bool let_in(ar_door *door) {
-  bool open;
-  (void)pthread_mutex_lock(&door->mutex);
-  open = !door->sealed;
-  if (open)
-    door->n_coming++;
-  (void)pthread_mutex_unlock(&door->mutex);
-  return open;
-}
-
-bool ar_door_seal(ar_door *door) {
-  bool empty;
-  (void)pthread_mutex_lock(&door->mutex);
-  door->sealed = true;
-  empty = door->n_coming == 0;
-  (void)pthread_mutex_unlock(&door->mutex);
-  return empty;
 }
 
 static void refuse(ar_call *call) {
@@ -83,10 +58,6 @@ static void drop(ar_message *knock) {
 }
 
 void ar_door_knock(ar_door *door, ar_call *call) {
-  if (!let_in(door)) {
-    (void)ar_call_finish(call, AR_CALL_REFUSED, NULL);
-    return;
-  }
   ar_shared_take(&call->shared);
   ar_shared_take(&door->shared);
   call->knocks_at = door;
@@ -102,7 +73,6 @@ ar_call *ar_door_take_call(ar_door *door) {
 
 void ar_door_close(ar_door *door) {
   ar_call *call;
-  (void)ar_door_seal(door);
   door->run = NULL;
   while ((call = ar_door_take_call(door)) != NULL)
     refuse(call);

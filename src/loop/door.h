@@ -2,16 +2,12 @@
  * A door: where other threads bring calls to a run.
  *
  * Order of calls: ar_door_new, on the loop's thread; ar_door_knock from any
- * thread; ar_door_seal and ar_door_close, when the run ends. A call that comes
- * later is refused at once; so a run that has sealed its door can wait for the
- * last ones that were let in. One that closes it without refuses those that
- * are on their way.
+ * thread; ar_door_close, when the run ends. A call that comes later, or was
+ * still on its way, is refused.
  */
 
 #ifndef ar_door_h
 #define ar_door_h
-
-#include <pthread.h>
 
 #include "loop/call.h"
 
@@ -19,9 +15,6 @@ struct ar_door {
   ar_shared shared;    /* first */
   ar_mailbox *mailbox; /* ref */
   const char *backend; /* its run's: a constant */
-  pthread_mutex_t mutex;
-  size_t n_coming; /* under the mutex: calls on their way */
-  bool sealed;     /* under the mutex */
   /* Of the loop's thread: */
   void *run;       /* borrowed; NULL once closed */
   ar_list arrived; /* ar_call by in_asks, each counted: not yet taken */
@@ -41,12 +34,8 @@ static inline void ar_door_drop(ar_door *door) {
 }
 
 /* Bring the call to the run: takes a count of it. A call is brought to one
- * door, once; one that is late is refused when this returns. */
+ * door, once. */
 void ar_door_knock(ar_door *door, ar_call *call);
-
-/* On the loop's thread: let nobody in from now on. False: a call that was let
- * in is still on its way. */
-bool ar_door_seal(ar_door *door);
 
 /* On the loop's thread: the call that came first, or NULL; its count is the
  * caller's. */

@@ -141,40 +141,6 @@ TEST("asks reach whoever serves them, and the door when nobody does") {
   ar_call_drop(late);
 }
 
-static bool announce_once(ar_door *door) {
-  (void)door;
-  return true;
-}
-
-TEST("a door that is sealed lets nobody in, and says who is on the way") {
-  ar_loop *loop;
-  ar_mailbox *box;
-  ar_door *door;
-  ar_call *early = ar_call_new(), *late = ar_call_new(), *got;
-  CHECK_EQ(ar_loop_new(&loop), 0);
-  CHECK_EQ(ar_mailbox_of(loop, &box), 0);
-  door = ar_door_new(box, "trio");
-  door->run = loop;
-  door->announce = announce_once;
-  ar_loop_expect(loop, 1);
-  ar_door_knock(door, early);
-  CHECK(!ar_door_seal(door));
-  ar_door_knock(door, late);
-  CHECK_EQ(ar_call_state_of(late), AR_CALL_REFUSED);
-  CHECK(!ar_door_seal(door));
-  ar_loop_poll(loop);
-  CHECK(ar_door_seal(door));
-  got = ar_door_take_call(door);
-  CHECK(got == early);
-  CHECK_EQ(ar_call_state_of(early), AR_CALL_WAITING);
-  ar_call_drop(got);
-  ar_door_close(door);
-  ar_door_drop(door);
-  CHECK_EQ(ar_loop_free(loop), 0);
-  ar_call_drop(early);
-  ar_call_drop(late);
-}
-
 /* A job of a crew: a call, which it answers by how often its thread ran. */
 static void *run(void **own, void *job) {
   (void)job;
@@ -237,54 +203,6 @@ TEST("whoever hears of the end of a job finds its thread idle") {
   }
   ar_crew_dismiss(crew);
   CHECK_EQ(run_one(crew), 1);
-  ar_crew_close(crew, true);
-}
-
-static atomic_int n_rested, n_ended;
-
-static void count_rest(void *own) {
-  (void)own;
-  atomic_fetch_add(&n_rested, 1);
-}
-
-static void count_end(void *own) {
-  end(own);
-  atomic_fetch_add(&n_ended, 1);
-}
-
-static const ar_duty brief = {.name = "brief",
-                              .patience = 2000000,
-                              .pause = 1000000,
-                              .run = run,
-                              .tell = tell,
-                              .rest = count_rest,
-                              .end = count_end};
-
-/* Its end is waited for, however long the machine takes. */
-TEST("a thread rests after the pause and ends when its patience does") {
-  ar_crew *crew = ar_crew_new(&brief);
-  unsigned busy = 1, idle = 1;
-  atomic_store(&n_rested, 0);
-  atomic_store(&n_ended, 0);
-  CHECK_EQ(run_one(crew), 1);
-  while (atomic_load(&n_ended) == 0)
-    ar_crew_count(crew, &busy, &idle);
-  ar_crew_count(crew, &busy, &idle);
-  CHECK_EQ(atomic_load(&n_rested), 1);
-  CHECK_EQ(busy, 0);
-  CHECK_EQ(idle, 0);
-  CHECK_EQ(run_one(crew), 1); /* a new one */
-  ar_crew_close(crew, true);
-  CHECK_EQ(atomic_load(&n_ended), 2);
-}
-
-/* Jobs come just when patience ends: none is lost. */
-TEST("a job that comes as its thread is about to end is done") {
-  static const ar_duty hasty = {
-      .name = "hasty", .run = run, .tell = tell, .rest = rest, .end = end};
-  ar_crew *crew = ar_crew_new(&hasty);
-  for (int i = 0; i < 200; i++)
-    CHECK(run_one(crew) >= 1);
   ar_crew_close(crew, true);
 }
 
