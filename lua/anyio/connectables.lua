@@ -2,6 +2,7 @@
 
 local class = require "anyrun.class"
 local contracts = require "anyio.abc.streams"
+local dial = require "anyrun.dial"
 local errors = require "anyrun.errors"
 local options = require "anyrun.options"
 
@@ -91,9 +92,7 @@ end
 
 local TLS <const> = {
   tls = "boolean?", tls_hostname = "string?", tls_standard_compatible = "boolean?",
-  ssl_context = function(value) -- loaded only where one is given
-    return require("anyrun.tls.properties").is_context(value)
-  end,
+  ssl_context = dial.is_context,
 }
 
 -- A path is a string, or an object that says which one it is.

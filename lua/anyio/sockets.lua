@@ -17,9 +17,7 @@ local HEAD_START <const> = 0.25
 
 local CONNECT <const> = {
   local_host = "string?", local_port = "integer?", tls = "boolean?",
-  ssl_context = function(value) -- loaded only where one is given
-    return require("anyrun.tls.properties").is_context(value)
-  end, tls_standard_compatible = "boolean?",
+  ssl_context = dial.is_context, tls_standard_compatible = "boolean?",
   tls_hostname = "string?", happy_eyeballs_delay = "number?",
 }
 

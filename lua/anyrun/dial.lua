@@ -71,6 +71,15 @@ function dial.interleave(entries)
   return mixed
 end
 
+--- SSLContext? What makes one is loaded only where one is given.
+---@param value any
+---@return string? wrong what was expected
+---Checkpoint: never.
+---@usage options.arg("connect", 1, context, dial.is_context)
+function dial.is_context(value)
+  return require("anyrun.tls.properties").is_context(value)
+end
+
 --- The family of an address in digits; nil for a name.
 ---@param host string
 ---@param wanted? string the family it has to be of

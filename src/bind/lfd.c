@@ -9,22 +9,14 @@
 #include "base/err.h"
 #include "bind/seek.h"
 #include "host/raise.h"
+#include "host/weak.h"
 
 /* In the registry: number -> the object that has the descriptor. It keeps
  * none alive. */
 static const char key_descriptors[] = "descriptors";
 
 static void push_descriptors(lua_State *L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key_descriptors) == LUA_TTABLE)
-    return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, key_descriptors);
+  ar_weak_push(L, key_descriptors, "v");
 }
 
 static void drop(lua_State *L, ar_loose *loose);

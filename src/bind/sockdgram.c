@@ -76,6 +76,7 @@ static bool is_named(lua_State *L, const ar_lsock *s) {
          lua_type(L, 3) == LUA_TSTRING &&
          ar_addr_parse(&to, AF_UNSPEC, lua_tostring(L, 3), 0) == AR_EINVAL;
 }
+
 static int namedk(lua_State *L, int status, lua_KContext ctx) {
   (void)L;
   (void)status;

@@ -3,9 +3,9 @@
  */
 
 #include "base/err.h"
-#include "bind/sockchunk.h"
 #include "bind/laddr.h"
 #include "bind/sockact.h"
+#include "bind/sockchunk.h"
 #include "host/raise.h"
 #include "io/sock.h"
 

@@ -11,6 +11,7 @@
 #include "bind/fslib.h"
 #include "bind/llot.h"
 #include "host/raise.h"
+#include "host/weak.h"
 #include "io/endpoint.h"
 
 /* In the registry: file -> its gate, for as long as there is the file. */
@@ -230,18 +231,8 @@ static void init(ar_gate *g, ar_stock *stock, luaL_Stream *stream) {
   forget(g);
 }
 
-/* [-0, +1] */
 static void push_gates(lua_State *L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key_gates) == LUA_TTABLE)
-    return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, key_gates);
+  ar_weak_push(L, key_gates, "k");
 }
 
 ar_gate *ar_gate_push(lua_State *L, ar_stock *stock, int idx) {

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/rand.h"
+#include "host/weak.h"
 
 static const char key_copier[] = "copier";
 
@@ -27,13 +28,10 @@ static int copier_gc(lua_State *L) {
 
 /* [-0, +0] A table as a user value, its metatable {__mode = mode}. */
 static void set_table(lua_State *L, int self, int which, const char *mode) {
-  lua_newtable(L);
-  if (mode != NULL) {
-    lua_createtable(L, 0, 1);
-    lua_pushstring(L, mode);
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-  }
+  if (mode != NULL)
+    ar_weak_push_new(L, mode);
+  else
+    lua_newtable(L);
   lua_setiuservalue(L, self, which);
 }
 

@@ -19,6 +19,7 @@
 #include "host/host.h"
 #include "host/marshal_int.h"
 #include "host/raise.h"
+#include "host/weak.h"
 
 static bool is_object(int type) {
   return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TUSERDATA;
@@ -164,11 +165,7 @@ static void read_modules(lua_State *L, int names) {
 
 static void read_names(lua_State *L, int self) {
   int top = lua_gettop(L);
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  ar_weak_push_new(L, "k");
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, self, AR_COPIER_NAMES);
   push_loaded(L, false);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "host/raise.h"
+#include "host/weak.h"
 
 static const char key_value[] = "traceback of which value";
 static const char key_text[] = "traceback text";
@@ -98,16 +99,7 @@ static bool are_stale(lua_State *L, int names) {
 /* [-0, +1] Names by function; [1]: how many modules there were. */
 static void push_names(lua_State *L) {
   int names = lua_gettop(L) + 1;
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key_names) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, names);
-    lua_pushvalue(L, names);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, key_names);
-  }
+  ar_weak_push(L, key_names, "k");
   if (are_stale(L, names))
     read_names(L, names);
 }

@@ -154,11 +154,13 @@ static void poll_events(ar_sched *s) {
     s->until_poll--;
     return;
   }
+  if (!ar_loop_is_alive(s->loop) && s->instruments == NULL) {
+    s->until_poll = s->poll_every;
+    return;
+  }
   if (spares_look(s))
     return;
   s->until_poll = s->poll_every;
-  if (!ar_loop_is_alive(s->loop) && s->instruments == NULL)
-    return;
   AR_INSTRUMENT(s, before_io_wait, NULL, 0);
   ar_loop_poll(s->loop);
   AR_INSTRUMENT(s, after_io_wait, NULL, 0);
