@@ -16,7 +16,7 @@ end
 
 run(function()
   anyio.create_task_group(function(tg)
-    tg:start_soon(handle, "first", 0.02)
+    tg:start_soon(handle, "first", 0.2)
     tg:start_soon(handle, "second", 0.01)
   end)
   log("done")
