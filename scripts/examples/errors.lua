@@ -20,7 +20,7 @@ anyio.catch({
 }, function()
   anyio.create_task_group(function(tg)
     tg:start_soon(fetch, "a", 0.01)
-    tg:start_soon(fetch, "b", 0.03)
+    tg:start_soon(fetch, "b", 0.2)
     tg:start_soon(fetch, "c", 60)
   end)
 end)
