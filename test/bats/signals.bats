@@ -24,6 +24,15 @@ killed_by() {
   same "exit status (stderr: $stderr)" $((128 + $(kill -l "$1"))) "$status"
 }
 
+# dies_of SIGNAL BACKEND: s.lua is sent the signal when it says that it is ready.
+dies_of() {
+  begin "$ANYRUN" --backend="$2" s.lua
+  ready
+  kill -"$1" "$job"
+  end
+  killed_by "$1"
+}
+
 @test "a shell loop around the program stops at Ctrl-C" {
   waiting
   save loop.sh <<'EOF'
@@ -83,11 +92,7 @@ end)
 print("not reached")
 EOF
   for backend in asyncio trio; do
-    begin "$ANYRUN" --backend=$backend s.lua
-    ready
-    kill -TERM "$job"
-    end
-    killed_by TERM
+    dies_of TERM $backend
     same "output" "ready
 false	false
 cleaned up" "$output"
@@ -108,11 +113,7 @@ anyio.create_task_group(function(tg)
 end)
 EOF
   for backend in asyncio trio; do
-    begin "$ANYRUN" --backend=$backend s.lua
-    ready
-    kill -TERM "$job"
-    end
-    killed_by TERM
+    dies_of TERM $backend
   done
 }
 
@@ -183,11 +184,7 @@ print("ready")
 sleep(60)
 EOF
   for backend in asyncio trio; do
-    begin "$ANYRUN" --backend=$backend s.lua
-    ready
-    kill -INT "$job"
-    end
-    killed_by INT
+    dies_of INT $backend
   done
 }
 
@@ -304,11 +301,7 @@ run(function()
 end)
 EOF
   for backend in asyncio trio; do
-    begin "$ANYRUN" --backend=$backend s.lua
-    ready
-    kill -INT "$job"
-    end
-    killed_by INT
+    dies_of INT $backend
   done
 }
 
