@@ -131,10 +131,14 @@ AR_NORETURN void ar_raise_busy(lua_State *L, const char *action) {
   AR_UNREACHABLE();
 }
 
-ar_op *ar_lfd_wait(lua_State *L, ar_lfd *d, ar_side side) {
-  ar_err err;
+void ar_check_lfd_free(lua_State *L, const ar_lfd *d, ar_side side) {
   if (AR_UNLIKELY(ar_op_is_pending(ar_fd_op(d->fd, side))))
     ar_raise_busy(L, side == AR_SIDE_READ ? "reading from" : "writing to");
+}
+
+ar_op *ar_lfd_wait(lua_State *L, ar_lfd *d, ar_side side) {
+  ar_err err;
+  ar_check_lfd_free(L, d, side);
   err = ar_fd_wait(d->fd, side);
   if (AR_UNLIKELY(err == AR_EPERM))
     return NULL;

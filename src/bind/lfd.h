@@ -46,6 +46,9 @@ bool ar_lfd_find(lua_State *L, int fd);
  * to another run than the current one. */
 ar_fd *ar_check_lfd_open(lua_State *L, const ar_lfd *d);
 
+/* Raise BusyResourceError when somebody waits for this side. */
+void ar_check_lfd_free(lua_State *L, const ar_lfd *d, ar_side side);
+
 /* Begin to wait for a side; raises BusyResourceError when somebody waits for
  * it already. NULL: it is always ready. */
 ar_op *ar_lfd_wait(lua_State *L, ar_lfd *d, ar_side side);

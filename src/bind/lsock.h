@@ -77,6 +77,10 @@ ar_lsock *ar_check_lsock(lua_State *L);
 /* The open socket of this kind at stack place 1; raises. */
 ar_lsock *ar_check_lsock_kind(lua_State *L, ar_lsock_kind kind);
 
+/* The integer at idx as the number of a descriptor: one that can be none is
+ * some other that is none. */
+int ar_to_fd_number(lua_State *L, int idx);
+
 /* Raise BusyResourceError if the guard is held. */
 void ar_check_lsock_free(lua_State *L, bool guard, const char *action);
 

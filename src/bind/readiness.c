@@ -6,6 +6,7 @@
  * is on the stack of each who does, and lets go of it with the last.
  */
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/err.h"
@@ -36,6 +37,12 @@ static ar_lfd *lfd_of(lua_State *L, int idx) {
   return watch != NULL ? watch : &((ar_lsock *)lua_touserdata(L, idx))->lfd;
 }
 
+/* What is too large for one is none that the system has given. */
+int ar_to_fd_number(lua_State *L, int idx) {
+  lua_Integer n = lua_tointeger(L, idx);
+  return n < 0 ? -1 : n > INT_MAX ? INT_MAX : (int)n;
+}
+
 /* The number in the field or method `fileno` of the value at idx. */
 static bool has_fileno(lua_State *L, int idx, int *fd) {
   bool is = false;
@@ -48,7 +55,7 @@ static bool has_fileno(lua_State *L, int idx, int *fd) {
     lua_call(L, 1, 1);
   }
   if (lua_isinteger(L, -1)) {
-    *fd = (int)lua_tointeger(L, -1);
+    *fd = ar_to_fd_number(L, -1);
     is = true;
   }
   return is;
@@ -60,7 +67,7 @@ bool ar_to_descriptor(lua_State *L, int idx, int *fd) {
   bool is;
   idx = lua_absindex(L, idx);
   if (lua_isinteger(L, idx)) {
-    *fd = (int)lua_tointeger(L, idx);
+    *fd = ar_to_fd_number(L, idx);
     return true;
   }
   file = luaL_testudata(L, idx, LUA_FILEHANDLE);
@@ -135,19 +142,40 @@ static int gavek(lua_State *L, int status, lua_KContext ctx) {
   return 0;
 }
 
+static int cancelledk(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  (void)ar_awaited(L);
+  return 0;
+}
+
+/* A plain file is always ready: only the others get to run. */
+static int wait_for_nothing(lua_State *L, ar_coro *c) {
+  if (ar_task_pending(&c->task) != AR_CAUSE_NONE)
+    return ar_await_cancelled(L, c, cancelledk, 0);
+  return ar_give_way(L, c, gavek, 0);
+}
+
 static int wait_for(lua_State *L, ar_side side) {
   int fd = check_descriptor(L, 1);
   ar_coro *c = ar_coro_check(L);
   ar_lfd *d;
-  ar_op *op;
+  ar_err err;
   lua_settop(L, 1);
   d = push_watch(L, fd);
-  op = ar_lfd_wait(L, d, side);
-  if (op == NULL) { /* a plain file */
-    leave(L, d);
-    return ar_give_way(L, c, gavek, 0);
-  }
-  return ar_await(L, c, op, AR_AWAIT_UNDOES, "descriptor", readyk, 0);
+  ar_check_lfd_free(L, d, side);
+  err = ar_fd_wait(d->fd, side);
+  if (err == 0)
+    return ar_await(L, c, ar_fd_op(d->fd, side), AR_AWAIT_UNDOES, "descriptor",
+                    readyk, 0);
+  leave(L, d);
+  if (err != AR_EPERM)
+    ar_raise_oserror(L, err,
+                     lua_isinteger(L, 1)
+                         ? lua_pushfstring(L, "descriptor %I",
+                                           (LUAI_UACINT)lua_tointeger(L, 1))
+                         : lua_pushfstring(L, "descriptor %d", fd));
+  return wait_for_nothing(L, c);
 }
 
 int ar_wait_readable(lua_State *L) {
@@ -177,8 +205,10 @@ int ar_notify_closing(lua_State *L) {
 
 /* close(descriptor): one that is nobody's */
 int ar_close_descriptor(lua_State *L) {
-  int fd = (int)luaL_checkinteger(L, 1);
+  int fd;
   ar_err err;
+  (void)luaL_checkinteger(L, 1);
+  fd = ar_to_fd_number(L, 1);
   if (ar_lfd_find(L, fd) && luaL_testudata(L, -1, class_watch) == NULL)
     ar_raise(L, "ValueError", "descriptor %d belongs to %s", fd,
              luaL_tolstring(L, -1, NULL));

@@ -27,8 +27,11 @@ static const char *type_name(int type) {
 /* inspect(descriptor) -> table, or nil: it is no socket. Raises OSError when
  * there is no such descriptor. */
 int ar_lsock_inspect(lua_State *L) {
-  int fd = (int)luaL_checkinteger(L, 1), family, type;
-  ar_err err = ar_sock_kind(fd, &family, &type);
+  int fd, family, type;
+  ar_err err;
+  (void)luaL_checkinteger(L, 1);
+  fd = ar_to_fd_number(L, 1);
+  err = ar_sock_kind(fd, &family, &type);
   if (err == AR_ENOTSOCK)
     return 0;
   if (err != 0)

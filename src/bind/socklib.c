@@ -297,7 +297,8 @@ static int socket_numeric(lua_State *L) {
 
 /* find(descriptor) -> the socket that has it, or nil */
 static int socket_find(lua_State *L) {
-  (void)ar_lfd_find(L, (int)luaL_checkinteger(L, 1));
+  (void)luaL_checkinteger(L, 1);
+  (void)ar_lfd_find(L, ar_to_fd_number(L, 1));
   return 1;
 }
 

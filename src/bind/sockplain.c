@@ -258,11 +258,13 @@ int ar_lsock_open_plain(lua_State *L) {
  * only be waited for */
 int ar_lsock_adopt_plain(lua_State *L) {
   ar_lrun *run = ar_check_run(L);
-  int fd = (int)luaL_checkinteger(L, 2), family = AF_UNSPEC, type;
+  int fd, family = AF_UNSPEC, type;
   bool owned = lua_toboolean(L, 3);
   ar_lsock *s;
   ar_err err;
   luaL_checktype(L, 1, LUA_TTABLE);
+  (void)luaL_checkinteger(L, 2);
+  fd = ar_to_fd_number(L, 2);
   s = ar_lsock_new(L, 1, AR_LSOCK_PLAIN);
   err = ar_sock_kind(fd, &family, &type);
   if (err == AR_ENOTSOCK && !owned)

@@ -4,7 +4,8 @@
 
 #include "io/fd.h"
 
-#include <fcntl.h>
+#include <errno.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -16,9 +17,9 @@ struct ar_fd {
   ar_loop *loop;  /* borrowed: outlives every handle */
   ar_op ops[2];   /* by ar_side */
   int fd;
-  int polled;               /* the events libuv is asked for now */
+  int proxy;                /* an epoll of its own, see below; -1: none */
+  int polled;               /* the events that are asked for now */
   unsigned char unheard[2]; /* by ar_side: events since its last wait */
-  int mode;                 /* the flags to be restored; -1: none */
   bool owned;
   bool watched; /* `poll` is initialised */
 };
@@ -27,16 +28,63 @@ static int events_of(ar_side side) {
   return side == AR_SIDE_READ ? UV_READABLE : UV_WRITABLE;
 }
 
+/* ---- descriptors of others ---------------------------------------------- */
+
+/* libuv makes what it polls non-blocking, and others may have the same open
+ * file: a terminal that is only waited for would lose what is printed on it.
+ * So libuv polls an epoll that watches the descriptor, which stays as it is. */
+
+/* Tell the proxy which events count from now on. */
+static ar_err instruct(const ar_fd *f, int events) {
+  struct epoll_event wanted = {0};
+  if (events == 0) {
+    (void)epoll_ctl(f->proxy, EPOLL_CTL_DEL, f->fd, &wanted);
+    return 0; /* one that was closed is out already */
+  }
+  wanted.events = ((events & UV_READABLE) != 0 ? EPOLLIN : 0) |
+                  ((events & UV_WRITABLE) != 0 ? EPOLLOUT : 0);
+  if (epoll_ctl(f->proxy, EPOLL_CTL_MOD, f->fd, &wanted) == 0)
+    return 0;
+  if (errno == ENOENT &&
+      epoll_ctl(f->proxy, EPOLL_CTL_ADD, f->fd, &wanted) == 0)
+    return 0;
+  return ar_err_from_errno(errno);
+}
+
+/* What the proxy has seen. An error is for both sides. */
+static int events_seen(const ar_fd *f) {
+  struct epoll_event event;
+  int events = 0;
+  if (epoll_wait(f->proxy, &event, 1, 0) != 1)
+    return 0;
+  if ((event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0)
+    events |= UV_READABLE;
+  if ((event.events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0)
+    events |= UV_WRITABLE;
+  return events & f->polled;
+}
+
+static void drop_proxy(ar_fd *f) {
+  if (f->proxy >= 0)
+    (void)close(f->proxy);
+  f->proxy = -1;
+}
+
+/* ---- events ------------------------------------------------------------- */
+
 static void on_ready(uv_poll_t *poll, int status, int events);
 
 static ar_err poll_for(ar_fd *f, int events) {
+  bool by_proxy = f->proxy >= 0;
   ar_err err = 0;
   if (events == f->polled)
     return 0;
+  if (by_proxy)
+    err = instruct(f, events);
   if (events == 0)
     (void)uv_poll_stop(&f->poll); /* cannot fail */
-  else
-    err = uv_poll_start(&f->poll, events, on_ready);
+  else if (err == 0 && (!by_proxy || f->polled == 0))
+    err = uv_poll_start(&f->poll, by_proxy ? UV_READABLE : events, on_ready);
   if (err == 0)
     f->polled = events;
   return err;
@@ -64,6 +112,8 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
   if (status < 0) { /* libuv stops polling at an error: it is for both */
     events = UV_READABLE | UV_WRITABLE;
     f->polled = 0;
+  } else if (f->proxy >= 0) {
+    events = events_seen(f);
   }
   for (int side = AR_SIDE_READ; side <= AR_SIDE_WRITE; side++) {
     int event = events_of((ar_side)side);
@@ -100,7 +150,7 @@ ar_err ar_fd_new(ar_loop *loop, int fd, bool owned, ar_fd **out) {
     return AR_ENOMEM;
   f->loop = loop;
   f->fd = fd;
-  f->mode = -1;
+  f->proxy = -1;
   f->owned = owned;
   ar_op_init(&f->ops[AR_SIDE_READ], &wait_kind);
   ar_op_init(&f->ops[AR_SIDE_WRITE], &wait_kind);
@@ -122,13 +172,20 @@ ar_op *ar_fd_op(ar_fd *f, ar_side side) {
 
 /* Polling begins with the first wait: many descriptors are ready always. */
 static ar_err watch(ar_fd *f) {
-  int mode = f->owned ? -1 : fcntl(f->fd, F_GETFL);
-  ar_err err = uv_poll_init(ar_loop_uv(f->loop), &f->poll, f->fd);
-  if (err != 0)
+  ar_err err;
+  if (!f->owned) {
+    f->proxy = epoll_create1(EPOLL_CLOEXEC);
+    if (f->proxy < 0)
+      return ar_err_from_errno(errno);
+  }
+  err = uv_poll_init(ar_loop_uv(f->loop), &f->poll,
+                     f->owned ? f->fd : f->proxy);
+  if (err != 0) {
+    drop_proxy(f);
     return err;
+  }
   uv_unref((uv_handle_t *)&f->poll); /* its ops keep the loop alive */
   f->watched = true;
-  f->mode = mode;
   return 0;
 }
 
@@ -170,8 +227,7 @@ void ar_fd_close(ar_fd *f) {
     uv_close((uv_handle_t *)&f->poll, on_closed); /* before its number goes */
   if (f->owned)
     (void)close(f->fd);
-  else if (f->mode != -1)
-    (void)fcntl(f->fd, F_SETFL, f->mode);
+  drop_proxy(f);
   if (!f->watched)
     ar_mem_free(f, sizeof *f);
 }

@@ -2,8 +2,8 @@
  * A descriptor whose readiness can be waited for.
  *
  * Order of calls: ar_fd_new; ar_fd_wait for one side or the other, one wait a
- * side at a time; ar_fd_close, once. The descriptor must be in non-blocking
- * mode by then, or become so: libuv sees to that when it is first waited for.
+ * side at a time; ar_fd_close, once. An owned descriptor becomes non-blocking
+ * when it is first waited for, at the latest; another stays as it is.
  *
  * Nothing is read or written here: who waited does that, with the system's
  * own calls, and waits again when they answer EAGAIN. So a wait can be undone
@@ -48,8 +48,7 @@ void ar_fd_forsake(ar_fd *f);
 /* The descriptor is somebody else's from now on. */
 void ar_fd_release(ar_fd *f);
 
-/* End both waits, close the descriptor if it is owned; f is gone. A
- * descriptor that is not owned is left in the mode it was given in. */
+/* End both waits, close the descriptor if it is owned; f is gone. */
 void ar_fd_close(ar_fd *f);
 
 #endif

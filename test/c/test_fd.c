@@ -142,7 +142,7 @@ TEST("a descriptor that is not owned stays open, in the mode it had") {
   CHECK_EQ(ar_fd_new(p.loop, p.theirs, false, &f), 0);
   ar_fd_op(f, AR_SIDE_WRITE)->done = on_done;
   CHECK_EQ(ar_fd_wait(f, AR_SIDE_WRITE), 0);
-  CHECK(fcntl(p.theirs, F_GETFL) & O_NONBLOCK);
+  CHECK_EQ(fcntl(p.theirs, F_GETFL) & O_NONBLOCK, 0);
   ar_loop_wait(p.loop, AR_TIME_MAX);
   CHECK_EQ(ended, 1);
   ar_fd_close(f);

@@ -150,8 +150,32 @@ t.test("a cancelled wait leaves nothing", function()
   end)
 end)
 
+t.test("a plain file's readiness is a checkpoint: who is cancelled leaves", function()
+  local file <close> = io.tmpfile()
+  for _, wait in ipairs { anyio.wait_readable, anyio.wait_writable } do
+    local came = false
+    local scope = anyio.CancelScope()
+    scope:cancel()
+    scope(function()
+      wait(file)
+      came = true
+    end)
+    t.ok(scope.cancelled_caught)
+    t.no(came)
+  end
+end)
+
 t.test("what is no descriptor", function()
-  t.raises(anyio.OSError, anyio.wait_readable, 54321)
+  local err = t.raises(anyio.OSError, anyio.wait_readable, 54321)
+  t.eq(err.message, "descriptor 54321: Bad file descriptor")
+  for _, number in ipairs { 1 << 32, math.maxinteger } do
+    err = t.raises(anyio.OSError, anyio.wait_writable, number)
+    t.eq(err.message, ("descriptor %d: Bad file descriptor"):format(number))
+    t.raises(anyio.OSError, anyio.lowlevel.close_descriptor, number)
+    t.raises(("there is no descriptor %d"):format(number),
+      anyio.abc.SocketStream.from_socket, number)
+  end
+  t.raises(anyio.ValueError, anyio.wait_readable, math.mininteger)
   t.raises(anyio.ValueError, anyio.wait_readable, -1)
   t.raises("descriptor, file or socket expected", anyio.wait_readable, "0")
   t.raises("descriptor, file or socket expected", anyio.wait_writable, {})
