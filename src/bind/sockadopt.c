@@ -51,8 +51,9 @@ int ar_lsock_inspect(lua_State *L) {
   return 1;
 }
 
-/* adopt(class, kind, descriptor, class of accepted streams) -> socket, whose
- * descriptor it is from then on. It was inspected before. */
+/* adopt(class, kind, descriptor, class of accepted streams, connected) ->
+ * socket, whose descriptor it is from then on. It was inspected before.
+ * `connected`: a datagram socket's packets come from its peer and go there. */
 int ar_lsock_adopt(lua_State *L) {
   ar_lrun *run = ar_check_run(L);
   ar_lsock_kind kind;
@@ -62,7 +63,7 @@ int ar_lsock_adopt(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   kind = ar_check_lsock_name(L, 2);
   fd = (int)luaL_checkinteger(L, 3);
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   s = ar_lsock_new(L, 1, kind);
   if (kind == AR_LSOCK_LISTENER) {
     lua_pushvalue(L, 4);
@@ -75,7 +76,7 @@ int ar_lsock_adopt(lua_State *L) {
     err = ar_lsock_set_up(fd, kind, family);
   if (err != 0)
     ar_raise_oserror(L, err, lua_pushfstring(L, "descriptor %d", fd));
-  s->connected = kind == AR_LSOCK_DATAGRAM && ar_sock_is_connected(fd);
+  s->connected = lua_toboolean(L, 5);
   ar_lsock_open(L, s, run, family, fd);
   return 1;
 }

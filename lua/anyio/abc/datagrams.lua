@@ -142,7 +142,7 @@ end
 ---Raises: ValueError when it is no such socket; it is the caller's then.
 ---@usage local socket = anyio.abc.UDPSocket.from_socket(descriptor)
 function UDP.from_socket(descriptor)
-  return adopt(UDP, descriptor, { bound = true })
+  return adopt(UDP, descriptor, { family = "AF_INET or AF_INET6", bound = true })
 end
 
 --- Takes over the descriptor of a connected UDP socket.
@@ -152,7 +152,8 @@ end
 ---Raises: ValueError when it is no such socket; it is the caller's then.
 ---@usage local socket = anyio.abc.ConnectedUDPSocket.from_socket(descriptor)
 function ConnectedUDP.from_socket(descriptor)
-  return adopt(ConnectedUDP, descriptor, { connected = true })
+  return adopt(ConnectedUDP, descriptor,
+    { family = "AF_INET or AF_INET6", connected = true })
 end
 
 --- Takes over the descriptor of a UNIX datagram socket.

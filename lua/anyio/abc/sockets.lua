@@ -168,11 +168,12 @@ end
 ---@param descriptor integer
 ---@return anyio.abc.SocketListener
 ---Checkpoint: never.
----Raises: ValueError when it is no such socket; it is the caller's then.
+---Raises: ValueError when it is no such socket; OSError when it cannot listen;
+---  it is the caller's then.
 ---@usage local listener = anyio.abc.SocketListener.from_socket(3)
 function Listener.from_socket(descriptor)
   return require "anyrun.adopt"(Listener, "listener", descriptor,
-    { type = "SOCK_STREAM", bound = true }, class_for)
+    { type = "SOCK_STREAM", bound = true, listens = true }, class_for)
 end
 
 local DATAGRAMS <const> = {

@@ -271,6 +271,29 @@ t.test("[TCP-40] one that is not bound is refused, and stays the caller's", func
   net.close(descriptor)
 end)
 
+t.test("[TCP-40] one that cannot listen is refused, and stays the caller's", function()
+  local from_socket = anyio.abc.SocketListener.from_socket
+  local all <close> = listen()
+  local connected = net.descriptor("stream", "AF_INET", function(socket)
+    socket:_connect("127.0.0.1", port_of(all))
+  end)
+  t.isa(t.raises("the socket is connected, and cannot listen", from_socket, connected),
+    anyio.ValueError)
+  net.close(connected)
+  local port -- another comes to listen on it first
+  local bound = net.descriptor("listener", "AF_INET", function(socket)
+    socket:_bind("127.0.0.1", 0)
+    local _, chosen = socket:_local()
+    port = chosen
+  end)
+  local first <close> = anyio.create_tcp_listener {
+    local_host = "127.0.0.1", local_port = port,
+  }
+  t.eq(t.raises(anyio.OSError, from_socket, bound).code, "EADDRINUSE")
+  collectgarbage()
+  net.close(bound)
+end)
+
 t.test("[TCP-25] a connected stream of another's making is taken over", function()
   local all <close> = listen()
   local descriptor = net.descriptor("stream", "AF_INET", function(socket)

@@ -171,6 +171,32 @@ t.test("[UDP-11] descriptors of another's making", function()
   net.close(stream)
 end)
 
+t.test("[UDP-11] a connected one as a plain one: packets have their senders", function()
+  local peer <close> = open()
+  local joined = net.descriptor("datagram", "AF_INET", function(s)
+    s:_connect("127.0.0.1", port_of(peer))
+  end)
+  local a <close> = anyio.abc.UDPSocket.from_socket(joined)
+  peer:sendto("x", "127.0.0.1", port_of(a))
+  t.eq({a:receive()}, {"x", "127.0.0.1", port_of(peer)})
+  local other <close> = open()
+  a:sendto("y", "127.0.0.1", port_of(other))
+  t.eq({other:receive()}, {"y", "127.0.0.1", port_of(a)})
+end)
+
+t.test("[UDP-11] a socket of another family is refused, and stays the caller's", function()
+  local path = net.abstract()
+  local unix = net.descriptor("datagram", "AF_UNIX", function(s)
+    s:_bind(path)
+    s:_connect(path)
+  end)
+  for _, class in ipairs { "UDPSocket", "ConnectedUDPSocket" } do
+    t.isa(t.raises("address family mismatch: expected AF_INET or AF_INET6, got AF_UNIX",
+      anyio.abc[class].from_socket, unix), anyio.ValueError)
+  end
+  net.close(unix)
+end)
+
 t.test("[UDP-12] connected, and nobody is there: the next call says so", function()
   local gone = open()
   local c <close> = connect(gone)
