@@ -79,6 +79,7 @@ function sockets.connect_tcp(remote_host, remote_port, opts)
   options.arg("connect_tcp", 1, remote_host, "string")
   options.arg("connect_tcp", 2, remote_port, "integer")
   opts = options.check("connect_tcp", opts, CONNECT, 3)
+  dial.check_delay(opts.happy_eyeballs_delay)
   local from = own_address(opts, remote_host)
   local stream, failures = dial.race(classes.SocketStream,
     candidates(remote_host, remote_port, from),

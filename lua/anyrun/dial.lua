@@ -112,6 +112,16 @@ function dial.resolve(host, port, opts)
     { family = opts.family, type = opts.type or "SOCK_STREAM" }))
 end
 
+--- Checks a head start.
+---@param delay? number seconds
+---Checkpoint: never.
+---Raises: ValueError when it is NaN.
+---@usage dial.check_delay(opts.happy_eyeballs_delay)
+function dial.check_delay(delay)
+  if delay == delay then return end
+  error(errors.ValueError "happy_eyeballs_delay must not be NaN", 3)
+end
+
 -- One attempt of several. The first that succeeds is the winner and ends the
 -- others; who succeeds at the same time is closed.
 local function attempt(race, to, ended)

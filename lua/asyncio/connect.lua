@@ -218,6 +218,9 @@ function Loop:create_connection(protocol_factory, host, port, opts)
   options.arg("create_connection", 3, port, "integer|string?")
   opts = options.check("create_connection", opts, CONNECTION, 4)
   check_either("create_connection", host, port, opts.sock)
+  if opts.happy_eyeballs_delay then
+    require("anyrun.dial").check_delay(opts.happy_eyeballs_delay)
+  end
   local tls = tls_of("create_connection", opts, host)
   local sock = opts.sock or connected(host, port, opts)
   if sock:_family() ~= "AF_UNIX" then sock:_set("no_delay", 1) end

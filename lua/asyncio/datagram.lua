@@ -19,7 +19,7 @@ local LARGEST <const> = 65536
 ---@class asyncio.DatagramTransport : asyncio.BaseTransport
 ---@field package _queue table[] datagrams that the system did not take: {data, address}
 local Transport = class.new("DatagramTransport", BaseTransport)
-Transport._waiting = 0
+Transport._waiting, Transport._tries = 0, 0
 datagram.DatagramTransport = Transport
 
 local function read_ready(self)
@@ -42,6 +42,50 @@ local function start_reading(self)
   self._reader = self._sock:_watch("read", self._on_readable)
 end
 
+-- Whether the system took it, or the protocol heard why not; false: not now.
+local function try_send(self, data, address)
+  local sock = self._sock
+  local ok, taken
+  if self._address ~= nil then
+    ok, taken = errors.pcall(sock._send_datagram_now, sock, data)
+  else
+    ok, taken = errors.pcall(sock._send_to_now, sock, data,
+      socket._unpack("sendto", 2, address))
+  end
+  if ok then return taken end
+  if errors.isinstance(taken, errors.OSError) then
+    self:_tell("error_received", taken)
+  else
+    self:_fatal(taken, "Fatal write error on datagram transport")
+  end
+  return true
+end
+
+-- The first one of the queue is tried again when the system may take it.
+local function await_room(self)
+  if self._writer then return end
+  self._tries = self._tries + 1
+  local delay = self._address == nil and socket._delay(self._sock, self._tries)
+  self._writer = delay and self._loop:call_later(delay, self._on_writable)
+    or self._sock:_watch("write", self._on_writable)
+end
+
+local function write_ready(self)
+  local queue = self._queue
+  while queue[1] and self._lost == 0 do
+    if not try_send(self, queue[1][1], queue[1][2]) then
+      await_room(self)
+      break
+    end
+    self._tries = 0
+    local sent = table.remove(queue, 1)
+    self._waiting = self._waiting - #sent[1]
+  end
+  if self._lost > 0 then return end
+  self:_maybe_resume()
+  if not queue[1] and self._closing then self:_finish(nil) end
+end
+
 --- Makes a transport; the protocol is told soon.
 ---@param loop asyncio.Loop
 ---@param sock asyncio.Socket
@@ -62,7 +106,7 @@ function datagram.new(loop, sock, protocol, address, waiter)
   end
   function self._on_writable()
     self._writer = nil
-    self:_write_ready()
+    write_ready(self)
   end
   loop:call_soon(self._tell, self, "connection_made", self)
   loop:call_soon(start_reading, self)
@@ -79,40 +123,6 @@ end
 function Transport:get_write_buffer_size() return self._waiting end
 
 function Transport:_drop_buffer() self._queue, self._waiting = {}, 0 end
-
--- Whether the system took it, or the protocol heard why not; false: not now.
-local function try_send(self, data, address)
-  local sock = self._sock
-  local ok, taken
-  if self._address ~= nil then
-    ok, taken = errors.pcall(sock._send_datagram_now, sock, data)
-  else
-    ok, taken = errors.pcall(sock._send_to_now, sock, data,
-      socket._unpack("sendto", 2, address))
-  end
-  if ok then return taken end
-  if errors.isinstance(taken, errors.OSError) then
-    self:_tell("error_received", taken)
-  else
-    self:_fatal(taken, "Fatal write error on datagram transport")
-  end
-  return true
-end
-
-function Transport:_write_ready()
-  local queue = self._queue
-  while queue[1] and self._lost == 0 do
-    if not try_send(self, queue[1][1], queue[1][2]) then
-      self._writer = self._sock:_watch("write", self._on_writable)
-      break
-    end
-    local sent = table.remove(queue, 1)
-    self._waiting = self._waiting - #sent[1]
-  end
-  if self._lost > 0 then return end
-  self:_maybe_resume()
-  if not queue[1] and self._closing then self:_finish(nil) end
-end
 
 local function same(a, b)
   if type(a) ~= "table" or type(b) ~= "table" then return a == b end
@@ -142,7 +152,7 @@ function Transport:sendto(data, address)
   end
   if not self._queue[1] then
     if try_send(self, data, address) or self._lost > 0 then return end
-    self._writer = self._writer or self._sock:_watch("write", self._on_writable)
+    await_room(self)
   end
   self._queue[#self._queue + 1] = { data, address }
   self._waiting = self._waiting + #data
@@ -228,7 +238,12 @@ function Loop:create_datagram_endpoint(protocol_factory, opts)
   options.arg("create_datagram_endpoint", 1, protocol_factory, "callable")
   opts = options.check("create_datagram_endpoint", opts, ENDPOINT, 2)
   local sock, address = opts.sock, nil
-  if not sock then sock, address = endpoint(opts) end
+  if sock then
+    local connected, peer = errors.pcall(sock.getpeername, sock)
+    if connected then address = peer end
+  else
+    sock, address = endpoint(opts)
+  end
   local ok, protocol = errors.try(protocol_factory)
   if not ok then
     sock:_close()

@@ -8,6 +8,7 @@ local Loop = require("asyncio.loop").Loop
 local native = require "_anyrun.socket"
 local options = require "anyrun.options"
 local socket = require "asyncio.socket"
+local time_lib = require "_anyrun.time"
 
 local Socket = socket.Socket
 local error, getmetatable, setmetatable = error, getmetatable, setmetatable
@@ -187,8 +188,13 @@ end
 function Loop:sock_sendto(sock, data, address) -- luacheck: ignore 212
   check_socket("sock_sendto", sock)
   options.arg("sock_sendto", 2, data, "string")
-  until_done(sock, "write", "_send_to_now", data,
-    socket._unpack("sock_sendto", 3, address))
+  local host, port = socket._unpack("sock_sendto", 3, address)
+  local tries = 0
+  while not sock:_send_to_now(data, host, port) do
+    tries = tries + 1
+    local delay = socket._delay(sock, tries)
+    if delay then time_lib.sleep(delay) else sock:_wait "write" end
+  end
 end
 
 --- Waits for a connection.

@@ -130,6 +130,18 @@ function socket._fileno(fname, what)
   return fd
 end
 
+--- How long to wait before a datagram is tried again. The system tells when the
+--- queue of a UNIX socket's destination has room only where it is the peer.
+---@param sock asyncio.Socket
+---@param tries integer how often it was tried
+---@return number? seconds; nil: the system tells when
+---Checkpoint: never.
+---@usage local delay = socket._delay(sock, 1)
+function socket._delay(sock, tries)
+  if sock:_family() ~= "AF_UNIX" then return nil end
+  return 0.001 * 2 ^ math.min(tries - 1, 6)
+end
+
 --- Closes sockets without a checkpoint.
 ---@param list asyncio.Socket[]
 ---Checkpoint: never.

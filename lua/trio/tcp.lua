@@ -26,6 +26,7 @@ local HEAD_START <const>, PATIENCE <const> = 0.25, 0.1
 -- Connecting -----------------------------------------------------------------
 
 local function all_failed(host, port, failures)
+  if host:find(":", 1, true) then host = "[" .. host .. "]" end
   error(errors.OSError(
     ("all attempts to connect to %s:%d failed"):format(host, port), {
       code = failures[#failures].code, errno = failures[#failures].errno,
@@ -49,6 +50,7 @@ function tcp.open_tcp_stream(host, port, opts)
   opts = options.check("open_tcp_stream", opts,
     { happy_eyeballs_delay = "number?", local_address = "string?" }, 3)
   guard.needs_trio "open_tcp_stream"
+  dial.check_delay(opts.happy_eyeballs_delay)
   local from = opts.local_address and { host = opts.local_address }
   local list = dial.resolve(host, port,
     { family = from and native.numeric(from.host) })

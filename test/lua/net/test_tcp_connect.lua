@@ -29,6 +29,11 @@ t.test("[TCP-20 TCP-21] several refused: a group with one for each", function()
   for _, one in ipairs(err.cause.exceptions) do t.eq(one.code, "ECONNREFUSED") end
 end)
 
+t.test("a head start that is no number is refused at once", function()
+  t.isa(t.raises("happy_eyeballs_delay must not be NaN", anyio.connect_tcp,
+    "127.0.0.1", 1, {happy_eyeballs_delay = 0 / 0}), anyio.ValueError)
+end)
+
 t.test("[CONN-01] IPv6 first, then IPv4, then in turn", function()
   local _ <close> = net.names{many = {
     {"AF_INET", "127.0.0.1"}, {"AF_INET", "127.0.0.2"}, {"AF_INET6", "::1"},

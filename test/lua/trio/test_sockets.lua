@@ -176,6 +176,8 @@ test("[TR-IO-02] when all fail it is one OSError, its cause the group of them", 
   end)
   local err = t.raises(OSError, trio.open_tcp_stream, HOST, port)
   t.eq(#err.cause.exceptions, 1)
+  err = t.raises(OSError, trio.open_tcp_stream, "::1", port)
+  t.eq(err.message, ("all attempts to connect to [::1]:%d failed"):format(port))
   err = t.raises(OSError, trio.open_tcp_stream, "no-such.invalid", port)
   t.eq(err.name, "gaierror")
 end)
