@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "bind/fslib.h"
 #include "bind/luax.h"
 #include "host/raise.h"
 #include "io/tls.h"
@@ -34,10 +35,10 @@ static int answer(lua_State *L, ar_tls_ctx *c, bool ok) {
   return 2;
 }
 
-/* A file that OpenSSL is to read; raises an OSError that names it. */
-static const char *check_path(lua_State *L, int idx) {
-  const char *path = luaL_checkstring(L, idx);
-  ar_err err = ar_tls_readable(path);
+/* A file or folder that OpenSSL is to read; raises an OSError that names it. */
+static const char *check_readable(lua_State *L, int idx, bool folder) {
+  const char *path = ar_check_path(L, idx);
+  ar_err err = ar_tls_readable(path, folder);
   if (err != 0)
     ar_raise_oserror(L, err, path);
   return path;
@@ -102,10 +103,17 @@ static int ctx_flags(lua_State *L) {
 /* chain(cert, key, password) -> true, or nil, why, whether one was needed */
 static int ctx_chain(lua_State *L) {
   ar_tls_ctx *c = ar_check_tls_ctx(L, 1);
-  bool asked;
-  bool ok = ar_tls_ctx_chain(c, check_path(L, 2), check_path(L, 3),
-                             luaL_optstring(L, 4, NULL), &asked);
-  int n = answer(L, c, ok);
+  const char *cert = check_readable(L, 2, false);
+  const char *key = check_readable(L, 3, false);
+  bool asked, ok;
+  size_t size = 0;
+  const char *password = luaL_optlstring(L, 4, NULL, &size);
+  int n;
+  if (size > AR_TLS_PASSWORD)
+    ar_raise(L, "ValueError", "a password has at most %d bytes",
+             AR_TLS_PASSWORD);
+  ok = ar_tls_ctx_chain(c, cert, key, password, size, &asked);
+  n = answer(L, c, ok);
   if (ok)
     return n;
   lua_pushboolean(L, asked);
@@ -114,12 +122,12 @@ static int ctx_chain(lua_State *L) {
 
 static int ctx_roots_file(lua_State *L) {
   ar_tls_ctx *c = ar_check_tls_ctx(L, 1);
-  return answer(L, c, ar_tls_ctx_roots_file(c, check_path(L, 2)));
+  return answer(L, c, ar_tls_ctx_roots_file(c, check_readable(L, 2, false)));
 }
 
 static int ctx_roots_dir(lua_State *L) {
   ar_tls_ctx *c = ar_check_tls_ctx(L, 1);
-  return answer(L, c, ar_tls_ctx_roots_dir(c, check_path(L, 2)));
+  return answer(L, c, ar_tls_ctx_roots_dir(c, check_readable(L, 2, true)));
 }
 
 static int ctx_roots_data(lua_State *L) {
@@ -187,7 +195,7 @@ static int ctx_alpn(lua_State *L) {
 
 static int ctx_keylog(lua_State *L) {
   ar_tls_ctx *c = ar_check_tls_ctx(L, 1);
-  const char *file = luaL_optstring(L, 2, NULL);
+  const char *file = lua_isnoneornil(L, 2) ? NULL : ar_check_path(L, 2);
   ar_err err = ar_tls_ctx_keylog(c, file);
   if (err != 0)
     ar_raise_oserror(L, err, file);

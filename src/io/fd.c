@@ -178,8 +178,8 @@ static ar_err watch(ar_fd *f) {
     if (f->proxy < 0)
       return ar_err_from_errno(errno);
   }
-  err = uv_poll_init(ar_loop_uv(f->loop), &f->poll,
-                     f->owned ? f->fd : f->proxy);
+  err =
+      uv_poll_init(ar_loop_uv(f->loop), &f->poll, f->owned ? f->fd : f->proxy);
   if (err != 0) {
     drop_proxy(f);
     return err;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -111,36 +112,39 @@ bool ar_tls_ctx_set_flags(ar_tls_ctx *c, unsigned long flags) {
 
 typedef struct {
   const char *password; /* borrowed; NULL: there is none */
+  size_t size;
   bool asked;
 } keyhole;
 
 /* Called by OpenSSL when a key is encrypted; -1: give up. */
 static int give_password(char *buf, int size, int writing, void *context) {
   keyhole *hole = context;
-  size_t n;
   (void)writing;
   hole->asked = true;
   if (hole->password == NULL)
     return -1;
-  n = strlen(hole->password);
-  if (size < 0 || n > (size_t)size)
+  if (size < 0 || hole->size > (size_t)size)
     return -1;
-  memcpy(buf, hole->password, n);
-  return (int)n;
+  memcpy(buf, hole->password, hole->size);
+  return (int)hole->size;
 }
 
-ar_err ar_tls_readable(const char *path) {
+ar_err ar_tls_readable(const char *path, bool folder) {
+  struct stat what;
+  ar_err err = AR_OK;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return ar_err_from_errno(errno);
+  if (fstat(fd, &what) == 0 && S_ISDIR(what.st_mode) != folder)
+    err = folder ? AR_ENOTDIR : AR_EISDIR;
   close(fd);
-  return AR_OK;
+  return err;
 }
 
 bool ar_tls_ctx_chain(ar_tls_ctx *c, const char *cert, const char *key,
-                      const char *password, bool *asked) {
+                      const char *password, size_t size, bool *asked) {
   ar_tls_lib *lib = c->lib;
-  keyhole hole = {password, false};
+  keyhole hole = {password, size, false};
   bool ok;
   lib->ERR_clear_error();
   lib->SSL_CTX_set_default_passwd_cb(c->ctx, give_password);

@@ -43,15 +43,18 @@ void ar_tls_ctx_set_options(ar_tls_ctx *c, uint64_t options);
 unsigned long ar_tls_ctx_flags(const ar_tls_ctx *c);
 bool ar_tls_ctx_set_flags(ar_tls_ctx *c, unsigned long flags);
 
-/* Can the file (or folder) be read at all? OpenSSL's own complaint says
+/* Can the file, or the folder, be read at all? OpenSSL's own complaint says
  * little. */
-AR_MUST_CHECK ar_err ar_tls_readable(const char *path);
+AR_MUST_CHECK ar_err ar_tls_readable(const char *path, bool folder);
+
+/* The longest password of a key, in bytes. */
+#define AR_TLS_PASSWORD 1024
 
 /* PEM files. *asked says whether a password was needed, whatever came of it;
- * `password` is NULL where there is none. */
+ * `password` has `size` bytes and is NULL where there is none. */
 AR_MUST_CHECK bool ar_tls_ctx_chain(ar_tls_ctx *c, const char *cert,
                                     const char *key, const char *password,
-                                    bool *asked);
+                                    size_t size, bool *asked);
 
 AR_MUST_CHECK bool ar_tls_ctx_roots_file(ar_tls_ctx *c, const char *file);
 AR_MUST_CHECK bool ar_tls_ctx_roots_dir(ar_tls_ctx *c, const char *dir);

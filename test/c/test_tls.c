@@ -41,7 +41,7 @@ static void open_contexts(pair *p) {
   CHECK(ar_tls_ctx_roots_file(p->client_ctx, file("ca.pem", a, sizeof a)));
   ar_tls_ctx_verify(p->client_ctx, AR_TLS_VERIFY_REQUIRED);
   CHECK(ar_tls_ctx_chain(p->server_ctx, file("server.pem", a, sizeof a),
-                         file("server.key", b, sizeof b), NULL, &asked));
+                         file("server.key", b, sizeof b), NULL, 0, &asked));
   CHECK(!asked);
 }
 
@@ -319,6 +319,6 @@ TEST("roots: files, text, nonsense") {
   CHECK(!ar_tls_ctx_roots_data(p.server_ctx, "nonsense", 8, &n));
   CHECK(!ar_tls_ctx_roots_data(p.server_ctx, "", 0, &n));
   CHECK(!ar_tls_ctx_roots_file(p.server_ctx, file("ca.cnf", a, sizeof a)));
-  CHECK_EQ(ar_tls_readable("/nowhere"), AR_ENOENT);
+  CHECK_EQ(ar_tls_readable("/nowhere", false), AR_ENOENT);
   close_pair(&p);
 }

@@ -42,7 +42,7 @@ static void open_contexts(void) {
   must(ar_tls_ctx_new(&client_ctx, lib, AR_TLS_CLIENT) == 0);
   must(ar_tls_ctx_new(&server_ctx, lib, AR_TLS_SERVER) == 0);
   must(ar_tls_ctx_roots_file(client_ctx, ca));
-  must(ar_tls_ctx_chain(server_ctx, cert, key, NULL, &asked));
+  must(ar_tls_ctx_chain(server_ctx, cert, key, NULL, 0, &asked));
   ar_tls_ctx_verify(client_ctx, AR_TLS_VERIFY_REQUIRED);
   must(ar_tls_ctx_alpn(client_ctx, "\2h2\3abc", 7) == 0);
   must(ar_tls_ctx_alpn(server_ctx, "\3abc", 4) == 0);

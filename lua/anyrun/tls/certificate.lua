@@ -106,6 +106,12 @@ function certificate.describe(cert)
     name_text(cert.issuer), cert.notBefore, cert.notAfter))
 end
 
+local function no_time(text)
+  error(require("anyrun.errors").ValueError(
+    ("not a certificate's time: '%s' (as in 'Jan  5 09:34:43 2018 GMT')")
+    :format(text)), 3)
+end
+
 --- The seconds since 1970 of a certificate's time.
 ---@param text string "Jan  5 09:34:43 2018 GMT"
 ---@return integer
@@ -115,17 +121,19 @@ end
 function certificate.cert_time_to_seconds(text)
   local month, day, hour, min, sec, year = tostring(text):match(
     "^(%a%a%a) +(%d+) (%d+):(%d+):(%d+) (%d+) GMT$")
-  if not MONTHS[month] then
-    error(require("anyrun.errors").ValueError(
-      ("not a certificate's time: '%s' (as in 'Jan  5 09:34:43 2018 GMT')")
-      :format(text)), 2)
-  end
+  if not MONTHS[month] then return no_time(text) end
   -- os.time reads local time: the same moment read as UTC tells the distance
   local guess = os_time { year = year, month = MONTHS[month], day = day,
     hour = hour, min = min, sec = sec, isdst = false }
   local utc = os.date("!*t", guess)
   utc.isdst = false
-  return math.tointeger(guess + (guess - os_time(utc)))
+  local seconds = math.tointeger(guess + (guess - os_time(utc)))
+  local back = os.date("!*t", seconds) -- there is no 31st of February
+  if back.day == tonumber(day) and back.sec == tonumber(sec)
+    and back.hour == tonumber(hour) then
+    return seconds
+  end
+  return no_time(text)
 end
 
 return certificate

@@ -86,8 +86,11 @@ function set.check_hostname(self, value)
   end
 end
 
+-- 0 is as low, or as high, as there is.
 local function set_versions(self, least, most)
   local VERSIONS <const> = names.VERSIONS
+  if least == "MAXIMUM_SUPPORTED" then least = "TLSv1_3" end
+  if most == "MINIMUM_SUPPORTED" then most = "TLSv1" end
   must("setting the version of TLS",
     self._native:versions(VERSIONS[least], VERSIONS[most]))
 end

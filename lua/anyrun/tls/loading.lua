@@ -65,6 +65,9 @@ end
 function SSLContext:load_verify_locations(opts)
   opts = options.check("load_verify_locations", opts, ROOTS, 1)
   local handle = self._native
+  if opts.cadata == "" then
+    error(errors.ValueError "cadata must not be empty", 2)
+  end
   if not (opts.cafile or opts.capath or opts.cadata) then
     error(errors.TypeError("cafile, capath and cadata cannot all be absent"), 2)
   end

@@ -28,8 +28,11 @@ local SSLSession = class.new "SSLSession"
 ---@field session_reused boolean whether this one was resumed
 local SSLObject = class.new "SSLObject"
 
-local function is_address(host)
-  return host:find("^%d+%.%d+%.%d+%.%d+$") ~= nil or host:find(":", 1, true) ~= nil
+-- An address to be checked, which a certificate has without its scope; nil: it
+-- is a name.
+local function address_in(host)
+  local plain = host:match "^(.*:.*)%%.*$" or host
+  return require("_anyrun.socket").numeric(plain) and plain
 end
 
 local function check_side(context, server_side)
@@ -46,8 +49,10 @@ local function check_host(context, server_side, host)
   if context.check_hostname and host == nil then
     error(errors.ValueError("check_hostname needs a host name: give one, or "
       .. "set check_hostname = false in the context"), 0)
-  elseif host == "" or host and host:sub(1, 1) == "." then
-    error(errors.ValueError(("'%s' is no host name"):format(host)), 0)
+  elseif host and (host == "" or host:sub(1, 1) == "." or host:find "\0"
+    or host:find(":", 1, true) and not address_in(host)) then
+    error(errors.ValueError(("'%s' is no host name"):format(
+      (host:gsub("%z", "\\0")))), 0)
   end
 end
 
@@ -67,8 +72,9 @@ function SSLObject:_init(context, server_side, host)
   if ascii and ascii:find "[\x80-\xff]" then
     ascii = require("anyrun.dns").to_ascii(ascii)
   end
-  local handle, why = native.session(context._native, server_side, ascii,
-    ascii ~= nil and is_address(ascii), context.check_hostname)
+  local address = ascii and address_in(ascii)
+  local handle, why = native.session(context._native, server_side,
+    address or ascii, address ~= nil, context.check_hostname)
   if not handle then
     error(tls_errors.SSLError((tls_errors.describe("a TLS session", why))), 0)
   end

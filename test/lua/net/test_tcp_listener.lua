@@ -286,7 +286,7 @@ t.test("[TCP-40] one that cannot listen is refused, and stays the caller's", fun
     local _, chosen = socket:_local()
     port = chosen
   end)
-  local first <close> = anyio.create_tcp_listener {
+  local _ <close> = anyio.create_tcp_listener {
     local_host = "127.0.0.1", local_port = port,
   }
   t.eq(t.raises(anyio.OSError, from_socket, bound).code, "EADDRINUSE")

@@ -138,7 +138,7 @@ t.test("load_verify_locations: nothing, nonsense, files that are not there", fun
   local context = ssl.SSLContext()
   t.raises(anyio.TypeError, context.load_verify_locations, context)
   t.raises(anyio.TypeError, context.load_verify_locations, context, {})
-  for _, text in ipairs{"", "no certificate", "\x30\x03abc", read "ca.pem":sub(1, 200),
+  for _, text in ipairs{"no certificate", "\x30\x03abc", read "ca.pem":sub(1, 200),
     read "ca.pem" .. read "ca.pem":sub(1, 200)} do
     t.raises(ssl.SSLError, context.load_verify_locations, context, {cadata = text})
   end
