@@ -4,15 +4,24 @@
 local anyio = require "anyio"
 local buffered = anyio.streams.buffered
 
-local members = {} -- name -> where its lines are sent to
+local members = {} -- where lines are sent to -> the name
 
-local function tell_all_but(name, line)
-  for other, send in pairs(members) do
-    if other ~= name then
-      local ok = anyio.pcall(send.send_nowait, send, line)
-      if not ok then members[other] = nil end -- its queue is full
+local function tell_all_but(me, line)
+  for send in pairs(members) do
+    if send ~= me and not anyio.pcall(send.send_nowait, send, line) then
+      members[send] = nil -- its queue is full
     end
   end
+end
+
+-- Closed, it leaves.
+local function join(send, name)
+  members[send] = name
+  tell_all_but(send, "* " .. name .. " is here")
+  return setmetatable({}, { __close = function()
+    members[send] = nil
+    tell_all_but(send, "* " .. name .. " has left")
+  end })
 end
 
 local function write_all(stream, receive)
@@ -20,44 +29,43 @@ local function write_all(stream, receive)
   for line in lines do stream:send(line .. "\n") end
 end
 
-local function read_all(stream, name)
-  local lines = buffered.BufferedByteReceiveStream(stream)
-  while true do
-    local ok, line = anyio.pcall(lines.receive_until, lines, "\n", 4096)
-    if not ok then return end
-    tell_all_but(name, name .. ": " .. line)
+local function chat(client, lines)
+  local function line() -- what would harm a terminal is left out
+    return (lines:receive_until("\n", 4096):gsub("%c", ""))
   end
-end
-
-local function chat(stream)
-  local client <close> = stream
   client:send "your name?\n"
-  local name = client:receive():match "%S+" or "nobody"
+  local name = line():match "%S+" or "nobody"
+  client:send(("welcome %s\n"):format(name))
   local send, receive = anyio.create_memory_object_stream(100)
   local _ <close> = send
-  members[name] = send
-  client:send(("welcome %s\n"):format(name))
-  tell_all_but(name, "* " .. name .. " is here")
+  local _ <close> = join(send, name)
   anyio.create_task_group(function(tg)
     tg:start_soon(write_all, client, receive)
-    read_all(client, name)
-    tg.cancel_scope:cancel()
+    while true do tell_all_but(send, name .. ": " .. line()) end
   end)
-  members[name] = nil
-  tell_all_but(name, "* " .. name .. " has left")
+end
+
+local function gone() end -- it has ended, broken off, or sends no lines
+
+local function serve(stream)
+  local client <close> = stream
+  anyio.catch({
+    [anyio.IncompleteRead] = gone, [anyio.BrokenResourceError] = gone,
+    [anyio.DelimiterNotFound] = gone,
+  }, function() chat(client, buffered.BufferedByteReceiveStream(client)) end)
 end
 
 -- Two who talk with each other, for want of anybody else.
 local function talk(port)
-  local function join(name)
+  local function enter(name)
     local lines = buffered.BufferedByteStream(anyio.connect_tcp("127.0.0.1", port))
     lines:receive_until("\n", 100)
     lines:send(name .. "\n")
     lines:receive_until("\n", 100)
     return lines
   end
-  local ann <close> = join "ann"
-  local bob <close> = join "bob"
+  local ann <close> = enter "ann"
+  local bob <close> = enter "bob"
   print("ann sees", ann:receive_until("\n", 100))
   bob:send "hello\n"
   print("ann sees", ann:receive_until("\n", 100))
@@ -73,10 +81,10 @@ run(function()
   local listener <close> = anyio.create_tcp_listener { local_port = port }
   if port then
     print("port " .. listener:extra(anyio.abc.SocketAttribute.local_port))
-    return listener:serve(chat)
+    return listener:serve(serve)
   end
   anyio.create_task_group(function(tg)
-    tg:start_soon(listener.serve, listener, chat)
+    tg:start_soon(listener.serve, listener, serve)
     talk(listener:extra(anyio.abc.SocketAttribute.local_port))
     tg.cancel_scope:cancel()
   end)

@@ -3,9 +3,13 @@
 --   anyrun echo-server.lua 7777        nc localhost 7777
 local anyio = require "anyio"
 
+local function gone() end -- it broke off: the others are served all the same
+
 local function echo(stream)
   local client <close> = stream
-  for chunk in client do client:send(chunk) end
+  anyio.catch({ [anyio.BrokenResourceError] = gone }, function()
+    for chunk in client do client:send(chunk) end
+  end)
 end
 
 local function ask(port, text)

@@ -3,18 +3,29 @@
 --   anyrun http-get.lua https://example.org/
 local anyio = require "anyio"
 
-local function fetch(url)
-  local scheme, host, port, path = url:match "^(https?)://([^:/]+):?(%d*)(.*)$"
+-- http://host/path, https://[::1]:8443?query
+local function parse(url)
+  local scheme, site, path = url:match "^(https?)://([^/?#]+)([^#]*)"
   if not scheme then error("no such address: " .. url, 0) end
+  local host, port = site:match "^%[(.*)%]:?(%d*)$"
+  if not host then host, port = site:match "^([^:]+):?(%d*)$" end
+  if not host then error("no such host: " .. site, 0) end
+  if path:sub(1, 1) ~= "/" then path = "/" .. path end
   local tls = scheme == "https"
-  local server <close> = anyio.connect_tcp(host,
-    tonumber(port) or tls and 443 or 80,
+  return host, tonumber(port) or tls and 443 or 80, tls, site, path
+end
+
+local function fetch(url)
+  local host, port, tls, site, path = parse(url)
+  local server <close> = anyio.connect_tcp(host, port,
     { tls = tls, tls_standard_compatible = false })
-  server:send(("GET %s HTTP/1.0\r\nHost: %s\r\n\r\n"):format(
-    path == "" and "/" or path, host))
+  server:send(("GET %s HTTP/1.0\r\nHost: %s\r\n\r\n"):format(path, site))
   local answer = {}
   for chunk in server do answer[#answer + 1] = chunk end
-  local head, body = table.concat(answer):match "^(.-)\r\n\r\n(.*)$"
+  local head, body = table.concat(answer):match "^(HTTP/.-)\r\n\r\n(.*)$"
+  if not head then error(site .. " does not speak HTTP", 0) end
+  local length = head:lower():match "\r\ncontent%-length: *(%d+)"
+  if length and #body < tonumber(length) then error("the page is cut off", 0) end
   return head, body
 end
 

@@ -4,45 +4,66 @@
 local anyio = require "anyio"
 local buffered = anyio.streams.buffered
 
-local function respond(stream, status, body)
-  stream:send(("HTTP/1.1 %s\r\nContent-Type: text/plain\r\n"
-    .. "Content-Length: %d\r\n\r\n%s"):format(status, #body, body))
+local MAX_BODY <const> = 16 << 20 -- bytes
+
+local function respond(stream, request, status, body)
+  local head = { "HTTP/1.1 " .. status, "Content-Type: text/plain",
+    "Content-Length: " .. #body, request.last and "Connection: close" or nil }
+  stream:send(table.concat(head, "\r\n") .. "\r\n\r\n"
+    .. (request.method == "HEAD" and "" or body))
 end
 
 local function read_head(stream)
-  local head = stream:receive_until("\r\n\r\n", 65536)
-  local method, path = head:match "^(%u+) (%S+) HTTP/1%.[01]\r\n"
+  local head = stream:receive_until("\r\n\r\n", 65536) .. "\r\n"
+  local method, path, minor = head:match "^(%u+) (%S+) HTTP/1%.(%d)\r\n"
   local headers = {}
-  for name, value in (head .. "\r\n"):gmatch "\r\n([%w-]+):%s*([^\r\n]*)" do
+  for name, value in head:gmatch "\r\n([%w-]+):[ \t]*([^\r\n]*)" do
     headers[name:lower()] = value
   end
-  return method, path, headers
+  return { method = method, path = path, headers = headers,
+    last = minor ~= "1" or (headers.connection or ""):lower() == "close" }
 end
 
--- One request and its answer; false when the client wants no other.
-local function serve_one(stream)
-  local method, path, headers = read_head(stream)
-  if method == nil then
-    respond(stream, "400 Bad Request", "what?\n")
-    return false
+-- The body, or why there will be none.
+local function read_body(stream, headers)
+  local length = headers["content-length"] or "0"
+  if headers["transfer-encoding"] then return nil, "411 Length Required" end
+  if not length:find "^%d+$" then return nil, "400 Bad Request" end
+  length = tonumber(length)
+  if length > MAX_BODY then return nil, "413 Content Too Large" end
+  if (headers.expect or ""):lower() == "100-continue" then
+    stream:send "HTTP/1.1 100 Continue\r\n\r\n"
   end
-  local body = stream:receive_exactly(tonumber(headers["content-length"]) or 0)
-  if path == "/" then
-    respond(stream, "200 OK", "hello\n")
-  elseif path == "/echo" and method == "POST" then
-    respond(stream, "200 OK", body)
-  else
-    respond(stream, "404 Not Found", path .. " is not here\n")
-  end
-  return (headers.connection or ""):lower() ~= "close"
+  return stream:receive_exactly(length)
 end
+
+-- One request and its answer; false when there will be no other.
+local function serve_one(stream)
+  local request = read_head(stream)
+  local method, path = request.method, request.path
+  local body, refused = nil, "400 Bad Request"
+  if method then body, refused = read_body(stream, request.headers) end
+  if refused then
+    request.last = true
+    respond(stream, request, refused, refused .. "\n")
+  elseif path == "/" and (method == "GET" or method == "HEAD") then
+    respond(stream, request, "200 OK", "hello\n")
+  elseif path == "/echo" and method == "POST" then
+    respond(stream, request, "200 OK", body)
+  else
+    respond(stream, request, "404 Not Found", path .. " is not here\n")
+  end
+  return not request.last
+end
+
+local function gone() end -- what clients do wrong is no harm to the others
 
 local function serve(stream)
   local client <close> = buffered.BufferedByteStream(stream)
-  local ok, err = anyio.pcall(function() repeat until not serve_one(client) end)
-  local theirs = { anyio.IncompleteRead, anyio.BrokenResourceError,
-    anyio.DelimiterNotFound } -- what clients do wrong
-  if not ok and not anyio.isinstance(err, theirs) then error(err, 0) end
+  anyio.catch({
+    [anyio.IncompleteRead] = gone, [anyio.BrokenResourceError] = gone,
+    [anyio.DelimiterNotFound] = gone,
+  }, function() repeat until not serve_one(client) end)
 end
 
 local function get(port, request)

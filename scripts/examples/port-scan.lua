@@ -32,8 +32,10 @@ end
 
 run(function()
   if arg[1] then
-    local open = scan(arg[1], range(tonumber(arg[2]) or 1, tonumber(arg[3]) or 1024))
-    for port in pairs(open) do
+    anyio.getaddrinfo(arg[1]) -- a host that nobody knows is an error
+    local ports = range(tonumber(arg[2]) or 1, tonumber(arg[3]) or 1024)
+    local open = scan(arg[1], ports)
+    for _, port in ipairs(ports) do
       if open[port] then print(port) end
     end
     return

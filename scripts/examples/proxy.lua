@@ -3,6 +3,8 @@
 --   anyrun proxy.lua 8080 example.org 80
 local anyio = require "anyio"
 
+local function gone() end -- one side broke off: the other is closed, too
+
 -- The end of one direction is passed on; the other direction goes on.
 local function pump(from, to)
   for chunk in from do to:send(chunk) end
@@ -15,9 +17,11 @@ local function proxy_to(target)
     local ok, server = anyio.pcall(target.connect, target)
     if not ok then return end
     local upstream <close> = server
-    anyio.create_task_group(function(tg)
-      tg:start_soon(pump, client, upstream)
-      tg:start_soon(pump, upstream, client)
+    anyio.catch({ [anyio.BrokenResourceError] = gone }, function()
+      anyio.create_task_group(function(tg)
+        tg:start_soon(pump, client, upstream)
+        tg:start_soon(pump, upstream, client)
+      end)
     end)
   end
 end
@@ -36,6 +40,7 @@ run(function()
   if arg[1] then
     io.stdout:setvbuf "line"
     print("port " .. port_of(listener))
+    if not arg[3] then error("usage: proxy.lua PORT HOST PORT", 0) end
     local target = anyio.as_connectable { arg[2], math.tointeger(arg[3]) }
     return listener:serve(proxy_to(target))
   end

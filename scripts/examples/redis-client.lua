@@ -35,7 +35,7 @@ function Redis:answer()
   if kind == ":" then return n end
   if n == -1 then return nil end
   if kind == "$" then return self.stream:receive_exactly(n + 2):sub(1, n) end
-  local list = {}
+  local list = { n = n } -- some may be nil
   for i = 1, n do list[i] = self:answer() end
   return list
 end
@@ -65,7 +65,7 @@ end
 
 local function show(value)
   if type(value) ~= "table" then return print(value) end
-  for _, member in ipairs(value) do show(member) end
+  for i = 1, value.n do show(value[i]) end
 end
 
 run(function()

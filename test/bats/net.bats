@@ -56,6 +56,64 @@ free_port() {
   done
 }
 
+# ask REQUEST: the status line that the HTTP server has for it, and its header
+# lines in one.
+ask() {
+  printf '%b' "$1" | nc -N -w 5 127.0.0.1 "$port" | tr -d '\r' | tr '\n' '|'
+}
+
+@test "the HTTP server knows HEAD, HTTP/1.0, Expect, and bad requests" {
+  local backend
+  head -c 2000000 /dev/urandom >body
+  for backend in asyncio trio; do
+    serve http-$backend $backend "$examples/http-server.lua" 0
+    same "HEAD twice" "200 1 404 0 " "$(curl -sI -o /dev/null -o /dev/null -w \
+      '%{http_code} %{num_connects} ' "http://127.0.0.1:$port/" \
+      "http://127.0.0.1:$port/x")"
+    same "HTTP/1.0" "HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 6|Connection: close||hello|" \
+      "$(ask 'GET / HTTP/1.0\r\n\r\n')"
+    same "curl --http1.0" "hello" "$(curl -s --http1.0 "http://127.0.0.1:$port/")"
+    curl -s -v --data-binary @body "http://127.0.0.1:$port/echo" >answer 2>said
+    cmp body answer
+    has "100 Continue" "$(cat said)"
+    same "chunked" "411" "$(curl -s -o /dev/null -w '%{http_code}' -d x \
+      -H 'Transfer-Encoding: chunked' "http://127.0.0.1:$port/echo")"
+    local length
+    for length in -5 1e3 0x5 5.5 nonsense; do
+      starts "HTTP/1.1 400 " "$(ask "POST /echo HTTP/1.1\r\nContent-Length: $length\r\n\r\n")"
+    done
+    starts "HTTP/1.1 413 " \
+      "$(ask 'POST /echo HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n')"
+    same "GET /" "hello" "$(curl -s "http://127.0.0.1:$port/")"
+    same "stderr" "" "$(cat http-$backend.err)"
+  done
+}
+
+# break_off TEXT: a client that sends it and resets the connection.
+break_off() {
+  printf '%b' "$1" | socat -u - "TCP:127.0.0.1:$port,linger=0"
+}
+
+@test "clients that break off are no harm to the servers" {
+  local backend example
+  for backend in asyncio trio; do
+    serve behind-$backend $backend "$examples/http-server.lua" 0
+    local behind=$port
+    for example in echo-server chat "proxy 127.0.0.1 $behind"; do
+      # shellcheck disable=SC2086 # the proxy has arguments
+      set -- $example
+      serve "$1-$backend" $backend "$examples/$1.lua" 0 "${@:2}"
+      break_off ''
+      break_off 'hello'
+      break_off 'GET / HTTP/1.1\r\n'
+      printf 'a name' | nc -N -w 5 127.0.0.1 "$port" >/dev/null
+      nc -z 127.0.0.1 "$port"
+      same "$1" "" "$(cat "$1-$backend.err")"
+    done
+    same "proxy" "hello" "$(curl -s "http://127.0.0.1:$port/")"
+  done
+}
+
 @test "a hundred curls at once get a hundred answers" {
   local backend
   for backend in asyncio trio; do
@@ -166,6 +224,9 @@ udp_is_open() {
 b
 c" "$(redis "$PWD/redis.sock" LRANGE list-$backend 0 -1)"
     same "nothing" "nil" "$(redis "$PWD/redis.sock" GET nothing)"
+    same "MGET" "two words
+nil
+two words" "$(redis "$PWD/redis.sock" MGET key nothing key)"
     run --separate-stderr redis "$PWD/redis.sock" NONSENSE
     [ "$status" -eq 1 ]
     has "unknown command" "$stderr"
@@ -221,6 +282,25 @@ c" "$(redis "$PWD/redis.sock" LRANGE list-$backend 0 -1)"
     [ "$status" -eq 1 ]
     has "certificate" "$stderr"
   done
+}
+
+@test "a page of an IPv6 address; one that is cut off is told as such" {
+  printf 'HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhell' >page
+  free_port
+  start pages socat -t 5 "TCP6-LISTEN:$port,bind=[::1],fork,reuseaddr" \
+    'SYSTEM:read line; cat page'
+  eventually nc -z ::1 "$port"
+  local backend
+  for backend in asyncio trio; do
+    run --separate-stderr anyrun --backend=$backend "$examples/http-get.lua" \
+      "http://[::1]:$port?query"
+    [ "$status" -eq 1 ]
+    has "the page is cut off" "$stderr"
+  done
+  run --separate-stderr anyrun "$examples/port-scan.lua" no-such.invalid
+  [ "$status" -eq 1 ]
+  has "gaierror: no-such.invalid: " "$stderr"
+  same "open" "$port" "$(anyrun "$examples/port-scan.lua" ::1 "$port" "$port")"
 }
 
 @test "a name that is not found and a port that refuses are told as such" {
