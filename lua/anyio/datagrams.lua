@@ -101,7 +101,7 @@ end
 ---  it; `local_mode`: permissions of the file
 ---@return anyio.abc.UNIXDatagramSocket
 ---Checkpoint: always.
----Raises: OSError.
+---Raises: OSError; ValueError for a path or a mode that is none.
 ---@usage local socket <close> = anyio.create_unix_datagram_socket()
 function datagrams.create_unix_datagram_socket(opts)
   opts = options.check("create_unix_datagram_socket", opts, UNIX, 1)

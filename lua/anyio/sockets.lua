@@ -147,7 +147,7 @@ local LISTEN_UNIX <const> = { mode = "integer?", backlog = "integer?" }
 ---  file, as `tonumber("660", 8)`
 ---@return anyio.abc.SocketListener
 ---Checkpoint: always.
----Raises: OSError.
+---Raises: OSError; ValueError for a path or a mode that is none.
 ---@usage local listener <close> = anyio.create_unix_listener "/run/me.sock"
 function sockets.create_unix_listener(path, opts)
   path = pathlike("create_unix_listener", 1, path)

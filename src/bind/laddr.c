@@ -58,8 +58,8 @@ void ar_check_addr(lua_State *L, int idx, int family, ar_addr *a) {
   err = ar_addr_path(a, path, len);
   if (err == AR_ENAMETOOLONG)
     ar_raise(L, "ValueError",
-             "the path of a UNIX socket has at most 107 bytes, not %d",
-             (int)len);
+             "the path of a UNIX socket has at most %d bytes, not %d",
+             path[0] == '\0' ? 108 : 107, (int)len);
   if (err != 0)
     ar_raise(L, "ValueError",
              len == 0 ? "the path of a UNIX socket must not be empty"

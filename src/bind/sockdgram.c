@@ -94,6 +94,15 @@ static ar_err send_packet(lua_State *L, const ar_lsock *s) {
   return ar_sock_send_to(ar_lsock_number(s), data, len, &to);
 }
 
+/* [-0, +n] Where to, unless that was said when it was connected. */
+static const char *what_failed(lua_State *L, const ar_lsock *s) {
+  ar_addr to;
+  if (s->connected)
+    return "cannot send";
+  ar_check_addr(L, 3, s->family, &to);
+  return lua_pushfstring(L, "cannot send to %s", ar_push_addr_text(L, &to));
+}
+
 /* That the queue of a UNIX socket's destination is full, and when no longer,
  * can be asked only of a connected one. */
 static int send_once(lua_State *L, ar_lsock *s) {
@@ -102,7 +111,7 @@ static int send_once(lua_State *L, ar_lsock *s) {
     return s->family == AF_UNIX && !s->connected ? AR_SOCKACT_LATER
                                                  : AR_SOCKACT_WAIT;
   if (err != 0)
-    ar_lsock_broken(L, err, "cannot send");
+    ar_lsock_broken(L, err, what_failed(L, s));
   return 0;
 }
 

@@ -44,11 +44,21 @@ static int boundk(lua_State *L, int status, lua_KContext ctx) {
   return 0;
 }
 
+/* The permissions at idx; -1: the system's usual ones. Raises. */
+static int opt_mode(lua_State *L, int idx) {
+  lua_Integer mode = luaL_optinteger(L, idx, -1);
+  if (!lua_isnoneornil(L, idx) && (mode < 0 || mode > 07777))
+    ar_raise(L, "ValueError",
+             "permissions are a number from 0 to 4095 (octal 7777), not %s",
+             luaL_tolstring(L, idx, NULL));
+  return (int)mode;
+}
+
 /* _bind_path(socket, path, mode): a socket that stands there makes way. */
 int ar_lsock_bind_path(lua_State *L) {
   ar_lsock *s = ar_check_lsock(L);
   ar_coro *c = ar_coro_check(L);
-  int mode = (int)luaL_optinteger(L, 3, -1);
+  int mode = opt_mode(L, 3);
   ar_pool *pool = ar_check_pool(L);
   ar_addr to;
   binding *b;

@@ -173,6 +173,21 @@ t.test("[UNIX-12] closing right after a cancelled receive and send", function()
   end)
 end)
 
+t.test("[UNIX-16 UDG-05] permissions that are none are refused", function()
+  net.folder(function(folder)
+    local path = folder .. "/socket"
+    for _, mode in ipairs { -1, 4096, 1 << 32 } do
+      local err = t.raises(anyio.ValueError, anyio.create_unix_listener, path,
+        {mode = mode})
+      t.eq(err.message, ("permissions are a number from 0 to 4095 (octal 7777), "
+        .. "not %d"):format(mode))
+      t.raises(anyio.ValueError, anyio.create_unix_datagram_socket,
+        {local_path = path, local_mode = mode})
+    end
+    t.eq(io.open(path), nil)
+  end)
+end)
+
 t.test("[UNIX-14] who cannot connect gets the system's error, bare", function()
   net.folder(function(folder)
     local before = net.sockets()
@@ -183,6 +198,7 @@ t.test("[UNIX-14] who cannot connect gets the system's error, bare", function()
     t.eq(t.raises(anyio.OSError, anyio.connect_unix, net.abstract()).code, "ECONNREFUSED")
     t.eq(net.sockets(), before)
     t.raises("has at most 107 bytes", anyio.connect_unix, ("x"):rep(108))
+    t.raises("has at most 108 bytes", anyio.connect_unix, "\0" .. ("x"):rep(108))
     t.raises("must not be empty", anyio.connect_unix, "")
     t.raises("bad argument #1 to 'connect_unix'", anyio.connect_unix, 5)
   end)

@@ -161,3 +161,14 @@ t.test("nobody at the path", function()
   t.raises(anyio.OSError, connect, net.abstract())
   t.eq(net.sockets(), before)
 end)
+
+t.test("a packet that cannot be sent: the error says where to", function()
+  local a <close> = anyio.create_unix_datagram_socket()
+  local err = t.raises(anyio.BrokenResourceError, a.sendto, a, "x", "/no/such/socket")
+  t.eq(err.message, "cannot send to /no/such/socket: No such file or directory")
+  t.eq(err.cause.code, "ENOENT")
+  local udp <close> = anyio.create_udp_socket { local_host = "127.0.0.1" }
+  err = t.raises(anyio.BrokenResourceError, udp.sendto, udp, ("x"):rep(65508),
+    "127.0.0.1", 9)
+  t.eq(err.message, "cannot send to 127.0.0.1:9: Message too long")
+end)
