@@ -46,9 +46,13 @@ AR_CFLAGS = -std=c11 -fno-common -fvisibility=hidden $(AR_WARNINGS) \
 AR_LDFLAGS = $(FLAGS_$(VARIANT)) -Wl,-E
 AR_LDLIBS = -lm -ldl -lpthread -lrt
 
+# The whole program is compiled as one: hot paths go through many small files.
+# (clang would want a linker of its own for that.)
+LTO := $(if $(findstring clang,$(shell $(CC) --version)),,-flto=auto)
+
 # One row a variant: what optimises (a user's CFLAGS replaces it), what must
 # stand on the compiler's and the linker's line, what the preprocessor sees.
-OPT_release = -O2 -g
+OPT_release = -O2 -g $(LTO)
 OPT_debug   = -O0 -g
 OPT_asan    = -O1 -g
 OPT_ubsan   = -O1 -g

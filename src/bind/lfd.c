@@ -114,12 +114,10 @@ bool ar_lfd_find(lua_State *L, int fd) {
   return !lua_isnil(L, -1);
 }
 
-ar_fd *ar_check_lfd_open(lua_State *L, const ar_lfd *d) {
-  if (AR_UNLIKELY(d->fd == NULL))
+void ar_lfd_refuse(lua_State *L, const ar_lfd *d) {
+  if (d->fd == NULL)
     ar_raise(L, "ClosedResourceError", "this socket is closed");
-  if (AR_UNLIKELY(d->run != ar_host_of(L)->run))
-    ar_raise(L, "RuntimeError", "this socket belongs to another run");
-  return d->fd;
+  ar_raise(L, "RuntimeError", "this socket belongs to another run");
 }
 
 AR_NORETURN void ar_raise_busy(lua_State *L, const char *action) {

@@ -42,9 +42,16 @@ void ar_lfd_collect(lua_State *L, ar_lfd *d);
 /* [-0, +1] The object that has this descriptor of the system, or nil. */
 bool ar_lfd_find(lua_State *L, int fd);
 
+/* Raise what ar_check_lfd_open found. */
+AR_NORETURN void ar_lfd_refuse(lua_State *L, const ar_lfd *d);
+
 /* Raises ClosedResourceError when it is not open; RuntimeError when it belongs
  * to another run than the current one. */
-ar_fd *ar_check_lfd_open(lua_State *L, const ar_lfd *d);
+static inline ar_fd *ar_check_lfd_open(lua_State *L, const ar_lfd *d) {
+  if (AR_UNLIKELY(d->fd == NULL || d->run != ar_host_of(L)->run))
+    ar_lfd_refuse(L, d);
+  return d->fd;
+}
 
 /* Raise BusyResourceError when somebody waits for this side. */
 void ar_check_lfd_free(lua_State *L, const ar_lfd *d, ar_side side);

@@ -13,6 +13,7 @@
 #include "io/addr.h"
 
 typedef struct ar_lsock ar_lsock;
+typedef struct ar_sockact ar_sockact;
 typedef struct ar_sockchunk_pace ar_sockchunk_pace;
 
 typedef enum {
@@ -37,18 +38,21 @@ struct ar_lsock {
   ar_lfd lfd;
   ar_lsock_kind kind;
   int family;
-  bool busy[2];        /* by ar_side: somebody receives or accepts; somebody
+  bool busy[2]; /* by ar_side: somebody receives or accepts; somebody
                         * sends or connects */
-  bool impatient;      /* that accept raises what others wait for */
-  ar_lsock_end end;    /* how that receive tells the end of the data */
-  bool connecting;     /* a stream's: it was begun, see AR_EINPROGRESS */
-  bool connected;      /* a datagram socket's: it has one peer */
-  unsigned char tries; /* so far, where nothing tells when to try again */
-  size_t max;          /* bytes it wants at most */
-  size_t sent;         /* bytes of that send so far */
-  size_t last;         /* bytes of the last chunk of a stream */
-  size_t head;         /* see ar_block_head; 0: not asked yet, or none */
-  int loop;            /* which variable of who loops over it held the last */
+  const ar_sockact *acts[2]; /* by ar_side: what they do */
+  bool impatient;            /* that accept raises what others wait for */
+  ar_lsock_end end;          /* how that receive tells the end of the data */
+  bool connecting;           /* a stream's: it was begun, see AR_EINPROGRESS */
+  bool connected;            /* a datagram socket's: it has one peer */
+  unsigned char tries;       /* so far, where nothing tells when to try again */
+  size_t max;                /* bytes it wants at most */
+  const char *data;          /* what that send sends; borrowed: at place 2 */
+  size_t len;                /* its bytes */
+  size_t sent;               /* of these, so far */
+  size_t last;               /* bytes of the last chunk of a stream */
+  size_t head;               /* see ar_block_head; 0: not asked yet, or none */
+  int loop; /* which variable of who loops over it held the last */
   ar_sockchunk_pace *pace; /* borrowed from the registry; NULL: not asked for */
 };
 
@@ -109,8 +113,10 @@ int ar_wait_writable(lua_State *L);
 int ar_notify_closing(lua_State *L);
 int ar_close_descriptor(lua_State *L);
 
-/* Send on, from where s->sent stands, the data at place 2: what a try of it
- * says, see sockact.h. */
+/* [-0, +0] The data of a send: the string at place 2. Raises. */
+void ar_lsock_check_data(lua_State *L, ar_lsock *s);
+
+/* Send on, from where s->sent stands: what a try of it says, see sockact.h. */
 int ar_lsock_send_once(lua_State *L, ar_lsock *s);
 
 static inline int ar_lsock_number(const ar_lsock *s) {

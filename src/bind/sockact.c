@@ -30,20 +30,27 @@ static int back_off(lua_State *L, ar_lsock *s, ar_coro *c,
   c->cancel_points++;
   c->schedule_points++;
   ar_task_park(&c->task, act->kind, s, ar_abort_simply);
-  return ar_suspend(L, againk, (lua_KContext)act);
+  s->acts[act->side] = act;
+  return ar_suspend(L, againk, (lua_KContext)&s->acts[act->side]);
 }
 
 int ar_sockact_await(lua_State *L, ar_lsock *s, ar_coro *c,
                      const ar_sockact *act) {
   ar_op *op = ar_lfd_wait(L, &s->lfd, act->side);
   s->busy[act->side] = true;
+  s->acts[act->side] = act;
   return ar_await(L, c, op, AR_AWAIT_UNDOES, act->kind, againk,
-                  (lua_KContext)act);
+                  (lua_KContext)&s->acts[act->side]);
+}
+
+/* The socket with this one of its acts. */
+static ar_lsock *socket_of(const ar_sockact **at) {
+  return ar_container_of(at - (*at)->side, ar_lsock, acts);
 }
 
 static int againk(lua_State *L, int status, lua_KContext ctx) {
-  const ar_sockact *act = (const ar_sockact *)ctx;
-  ar_lsock *s = lua_touserdata(L, 1);
+  const ar_sockact **at = (const ar_sockact **)ctx, *act = *at;
+  ar_lsock *s = socket_of(at);
   ar_coro *c;
   int n;
   (void)status;

@@ -17,8 +17,6 @@
 
 #include "bind/lsock.h"
 
-typedef struct ar_sockact ar_sockact;
-
 /* What a try can say in place of the number of its results. */
 #define AR_SOCKACT_WAIT (-1) /* not now: when the side is ready */
 #define AR_SOCKACT_LATER \

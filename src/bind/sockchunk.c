@@ -134,12 +134,13 @@ void ar_sockchunk_prepare(lua_State *L, ar_lsock *s) {
     return;
   if (AR_UNLIKELY(s->pace == NULL))
     s->pace = check_pace(L);
-  if (s->last < LARGE)
-    return;
-  if (AR_UNLIKELY(s->head == 0))
-    s->head = ar_block_head(L);
-  if (lua_type(L, 3) == LUA_TSTRING)
-    let_go(L, s);
+  if (s->last >= LARGE) {
+    if (AR_UNLIKELY(s->head == 0))
+      s->head = ar_block_head(L);
+    if (lua_type(L, 3) == LUA_TSTRING)
+      let_go(L, s);
+  }
+  lua_settop(L, 1);
 }
 
 /* ---- receiving ---------------------------------------------------------- */

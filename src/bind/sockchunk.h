@@ -14,8 +14,9 @@
 /* At most so much is received at a time, however much is wanted. */
 #define AR_SOCKCHUNK_MAX 65536
 
-/* [-0, +0] Somebody is about to wait for the next chunk; where it is a loop
- * over the stream, its last one is at place 3. May raise. */
+/* Somebody is about to wait for the next chunk; where it is a loop over the
+ * stream, its last one is at place 3. If that may be large, all but place 1 is
+ * let go of. May raise. */
 void ar_sockchunk_prepare(lua_State *L, ar_lsock *s);
 
 /* [-0, +0 or 1] Receive what is there, at most s->max bytes, as a string. *n

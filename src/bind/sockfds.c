@@ -91,17 +91,16 @@ static size_t check_fds(lua_State *L, int idx, int fds[AR_SOCK_MAX_FDS]) {
 /* stack: stream, message, fds. The descriptors go with the first byte. */
 static int send_once(lua_State *L, ar_lsock *s) {
   int fds[AR_SOCK_MAX_FDS];
-  size_t len, n_fds;
-  const char *message = lua_tolstring(L, 2, &len);
+  size_t n_fds;
   ar_err err;
   if (s->sent > 0)
     return ar_lsock_send_once(L, s);
   n_fds = check_fds(L, 3, fds);
-  err =
-      ar_sock_send_fds(ar_lsock_number(s), message, len, fds, n_fds, &s->sent);
+  err = ar_sock_send_fds(ar_lsock_number(s), s->data, s->len, fds, n_fds,
+                         &s->sent);
   if (err != 0 && err != AR_EAGAIN)
     ar_lsock_broken(L, err, "cannot send");
-  return err == 0 && s->sent == len ? 0 : AR_SOCKACT_WAIT;
+  return err == 0 && s->sent == s->len ? 0 : AR_SOCKACT_WAIT;
 }
 
 static const ar_sockact send_act = {"socket send", AR_SIDE_WRITE, send_once};
@@ -119,7 +118,7 @@ static int unix_send_fds(lua_State *L) {
   (void)check_fds(L, 3, fds);
   c = ar_sockact_check(L, s, AR_SIDE_WRITE);
   lua_settop(L, 3);
-  s->sent = 0;
+  ar_lsock_check_data(L, s);
   return ar_sockact_try(L, s, c, &send_act);
 }
 

@@ -50,7 +50,6 @@ static int begin_to_receive(lua_State *L, size_t max, ar_lsock_end end) {
   s->end = end;
   s->max = max;
   ar_sockchunk_prepare(L, s);
-  lua_settop(L, 1);
   return ar_sockact_await(L, s, c, &receive_act);
 }
 
@@ -72,19 +71,24 @@ static int stream_receive_some(lua_State *L) {
 
 /* ---- send --------------------------------------------------------------- */
 
+void ar_lsock_check_data(lua_State *L, ar_lsock *s) {
+  s->data = luaL_checklstring(L, 2, &s->len);
+  s->sent = 0;
+}
+
 int ar_lsock_send_once(lua_State *L, ar_lsock *s) {
-  size_t len, n;
-  const char *data = lua_tolstring(L, 2, &len);
+  size_t n;
   ar_err err;
-  if (AR_UNLIKELY(len == s->sent))
+  if (AR_UNLIKELY(s->len == s->sent))
     return 0;
-  err = ar_sock_send(ar_lsock_number(s), data + s->sent, len - s->sent, &n);
+  err =
+      ar_sock_send(ar_lsock_number(s), s->data + s->sent, s->len - s->sent, &n);
   if (err == AR_EAGAIN)
     return AR_SOCKACT_WAIT;
   if (AR_UNLIKELY(err != 0))
     ar_lsock_broken(L, err, "cannot send");
   s->sent += n;
-  return AR_LIKELY(s->sent == len) ? 0 : AR_SOCKACT_WAIT;
+  return AR_LIKELY(s->sent == s->len) ? 0 : AR_SOCKACT_WAIT;
 }
 
 static const ar_sockact send_act = {"socket send", AR_SIDE_WRITE,
@@ -93,11 +97,8 @@ static const ar_sockact send_act = {"socket send", AR_SIDE_WRITE,
 /* send(stream, data) */
 static int stream_send(lua_State *L) {
   ar_lsock *s = check_stream(L);
-  ar_coro *c;
-  (void)luaL_checklstring(L, 2, NULL);
-  c = ar_sockact_check(L, s, AR_SIDE_WRITE);
-  lua_settop(L, 2);
-  s->sent = 0;
+  ar_coro *c = ar_sockact_check(L, s, AR_SIDE_WRITE);
+  ar_lsock_check_data(L, s);
   return ar_sockact_try(L, s, c, &send_act);
 }
 

@@ -96,7 +96,8 @@ void ar_copier_refer(lua_State *L, int idx) {
   ref = ar_ref_new(c->origin, c->id, slot, luaL_typename(L, idx));
   if (ref == NULL) {
     luaL_unref(L, -1, slot);
-    luaL_error(L, "not enough memory");
+    (void)luaL_error(L, "not enough memory");
+    AR_UNREACHABLE();
   }
   ar_reference_push(L, ref);
   ar_shared_drop(&ref->shared); /* the userdata has it now */

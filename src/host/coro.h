@@ -89,9 +89,20 @@ void ar_coro_anchor(lua_State *L, ar_coro *c, int idx);
 /* [-0, +0] Let it go. */
 void ar_coro_unanchor(lua_State *L, ar_coro *c);
 
+/* As ar_coro_check, in the cases that are not plain. */
+ar_coro *ar_coro_check_well(lua_State *L);
+
 /* The task that is running, which may be suspended here; raises otherwise.
  * Begins the script's implicit run where none has begun. */
-ar_coro *ar_coro_check(lua_State *L);
+static inline ar_coro *ar_coro_check(lua_State *L) {
+  const ar_host *host = ar_host_of(L);
+  ar_task *t = ar_host_running(host);
+  if (AR_UNLIKELY(t == NULL || ar_frame_of(t)->L != L || host->hop == NULL ||
+                  host->hop->L != L || !lua_isyieldable(L)))
+    return ar_coro_check_well(L);
+  ar_frame_of(t)->inner = L;
+  return (ar_coro *)t;
+}
 
 /* Is this inside a finalizer (`__gc`), which runs in no task's name? */
 bool ar_coro_in_finalizer(lua_State *L);

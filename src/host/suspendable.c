@@ -148,7 +148,7 @@ ar_coro *ar_coro_current(lua_State *L) {
   ar_raise(L, "NoEventLoopError", "no event loop is running in this thread");
 }
 
-ar_coro *ar_coro_check(lua_State *L) {
+ar_coro *ar_coro_check_well(lua_State *L) {
   ar_coro *c = ar_coro_current(L);
   ar_frame *f = ar_frame_of(&c->task);
   ar_hop *hop = ar_host_of(L)->hop;
