@@ -22,6 +22,10 @@ door.handlers = handlers
 
 local KEY = {} -- of the run's door among its variables
 
+-- How many requests are taken in one pass. Where they come faster than they are
+-- taken, each pass would be longer than the one before, and tasks would starve.
+local MOST <const> = 256
+
 --- Answers a request with what `errors.try` gave.
 ---@param ask userdata
 ---@param ok boolean
@@ -83,8 +87,12 @@ end
 -- Requests arrived. Those that come meanwhile have to wait for the next pass.
 local function on_arrival()
   local here = door.current()
-  for _ = 1, here:waiting() do take(here:take()) end
-  if here:waiting() > 0 then native_run.call_soon(on_arrival) end
+  for _ = 1, MOST do
+    local ask = here:take()
+    if not ask then break end
+    take(ask)
+  end
+  if here:has_more() then native_run.call_soon(on_arrival) end
 end
 
 --- The door of the run that is going on.

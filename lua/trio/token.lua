@@ -87,8 +87,21 @@ local function is_pending(queue, job)
   return false
 end
 
+-- A run whose last task has ended makes what it has taken, and takes no more.
 local function is_finished(self)
   return run_lib.active() == nil or run_lib.vars() ~= self._vars
+    or run_lib.is_sealed()
+end
+
+local function enqueue(self, once, f, ...)
+  local job = table_pack(...)
+  job.f = f
+  if not once then
+    push(self._calls, job)
+  elseif not is_pending(self._once, job) then
+    push(self._once, job)
+  end
+  schedule(self)
 end
 
 --- Has the run call a function soon, outside any task. It must not block.
@@ -96,21 +109,15 @@ end
 ---  calls that have not begun are made once
 ---@param ... any its arguments
 ---Checkpoint: never.
----Raises: RunFinishedError when the run is over.
+---Raises: RunFinishedError when the run is over, and from when its last task has
+---  ended: what was taken before is called.
 ---@usage token:run_sync_soon({ event.set, idempotent = true }, event)
 function TrioToken:run_sync_soon(f, ...)
   local fn, _, _, rest = spec.parse("run_sync_soon", 1, f, KNOWN)
   if is_finished(self) then
     error(errors.RunFinishedError "run() has exited", 0)
   end
-  local job = table_pack(...)
-  job.f = fn
-  if not (rest and rest.idempotent) then
-    push(self._calls, job)
-  elseif not is_pending(self._once, job) then
-    push(self._once, job)
-  end
-  schedule(self)
+  enqueue(self, rest and rest.idempotent, fn, ...)
 end
 
 -- Made when it first goes to another thread. From then on the run is never
@@ -141,8 +148,7 @@ TrioToken.__copies = TrioToken._remote
 function token.on_arrival(ask, once, variables, f, ...)
   ask:reply(true)
   local ctx = context.of(variables)
-  local self = token.current_trio_token()
-  self:run_sync_soon(once and { f, idempotent = true }
+  enqueue(token.current_trio_token(), once, once and f
     or function(...) return ctx:run(f, ...) end, ...)
 end
 

@@ -19,7 +19,9 @@ ar_err ar_run_open(ar_run *r, const ar_backend *backend, bool fast,
   ar_err err;
   r->opened = false;
   r->winding = false;
+  r->sealed = false;
   r->stop = false;
+  r->door = NULL;
   r->backend = backend;
   err = ar_loop_new(&r->loop);
   if (err != 0)
@@ -43,11 +45,22 @@ void ar_run_main(ar_run *r, ar_task *main) {
   r->stop = false;
 }
 
+/* No task is left. From now on nobody is let in, lest those who come keep the
+ * run from ending; who was let in before is ready, or done. */
+static bool is_drained(ar_run *r) {
+  if (!r->sealed) {
+    r->sealed = true;
+    if (r->door != NULL)
+      ar_door_seal(r->door);
+  }
+  return ar_sched_runnable(&r->sched) == 0;
+}
+
 static bool is_over(void *arg) {
-  const ar_run *r = arg;
+  ar_run *r = arg;
   if (r->winding)
     return ar_list_is_empty(&r->sched.living) &&
-           (!r->sched.policy->drains || ar_sched_runnable(&r->sched) == 0);
+           (!r->sched.policy->drains || is_drained(r));
   return r->stop || r->sched.main->state == AR_TASK_DONE;
 }
 

@@ -11,6 +11,7 @@
 #define ar_run_h
 
 #include "backend/backend.h"
+#include "loop/door.h"
 #include "sched/sched.h"
 
 typedef struct ar_run ar_run;
@@ -20,8 +21,10 @@ struct ar_run {
   ar_loop *loop; /* owned */
   ar_clock clock;
   ar_sched sched;
+  ar_door *door; /* borrowed: where other threads come in; NULL: none made */
   bool opened;
   bool winding; /* main is over; the others are being ended */
+  bool sealed;  /* nothing is let in any more; what was is still done */
   bool stop;    /* end at once, whatever main does: see ar_run_stop */
 };
 

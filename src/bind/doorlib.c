@@ -62,19 +62,20 @@ static bool announce(ar_door *door) {
 
 /* door:take() -> an Ask, in the order of arrival */
 static int door_take(lua_State *L) {
-  ar_call *call = ar_door_take_call(ar_check_door(L, 1));
+  ar_door *door = ar_check_door(L, 1);
+  ar_call *call = ar_door_take_call(door);
+  door->announced = false; /* until has_more says that somebody comes again */
   if (call == NULL)
     return 0;
   ar_ask_push_taken(L, call);
   return 1;
 }
 
-/* door:waiting() -> how many have arrived; with none, the next is announced */
-static int door_waiting(lua_State *L) {
+/* door:has_more() -> have others arrived? If not, the next is announced */
+static int door_has_more(lua_State *L) {
   ar_door *door = ar_check_door(L, 1);
-  size_t n = ar_list_length(&door->arrived);
-  door->announced = n > 0;
-  lua_pushinteger(L, (lua_Integer)n);
+  door->announced = !ar_list_is_empty(&door->arrived);
+  lua_pushboolean(L, door->announced);
   return 1;
 }
 
@@ -133,8 +134,12 @@ int ar_thread_at_end(lua_State *L) {
 /* ---- keeping ------------------------------------------------------------ */
 
 static void close_door(keeper *k) {
+  ar_lrun *run;
   if (k->door == NULL)
     return;
+  run = k->door->run;
+  if (run != NULL) /* else there was no memory for making it known */
+    run->run.door = NULL;
   ar_door_close(k->door);
   ar_door_drop(k->door);
   k->door = NULL;
@@ -185,6 +190,9 @@ static ar_door *new_keeper(lua_State *L, ar_lrun *run) {
   lua_rawsetp(L, -3, key_keeper);
   door->run = run;
   door->announce = announce;
+  run->run.door = door;
+  if (run->run.sealed)
+    ar_door_seal(door);
   ar_list_push(&run->loose, &k->loose.link);
   return door;
 }
@@ -258,7 +266,7 @@ static int door_eq(lua_State *L) {
 
 static const luaL_Reg methods[] = {{"backend", door_backend},
                                    {"take", door_take},
-                                   {"waiting", door_waiting},
+                                   {"has_more", door_has_more},
                                    {"is_here", door_is_here},
                                    {"expect", door_expect},
                                    {"__eq", door_eq},

@@ -355,6 +355,13 @@ static int run_is_winding(lua_State *L) {
   return 1;
 }
 
+/* is_sealed() -> is the current run so near its end that it takes nothing in? */
+static int run_is_sealed(lua_State *L) {
+  ar_lrun *run = ar_host_of(L)->run;
+  lua_pushboolean(L, run != NULL && run->run.sealed);
+  return 1;
+}
+
 static int run_refuse_nested(lua_State *L) {
   ar_lrun_refuse_nested(L);
   return 0;
@@ -381,6 +388,7 @@ static const luaL_Reg functions[] = {
     {"ki_protection", run_ki_protection},
     {"globals", run_globals},
     {"is_winding", run_is_winding},
+    {"is_sealed", run_is_sealed},
     {"refuse_nested", run_refuse_nested},
     {NULL, NULL}};
 

@@ -9,6 +9,7 @@
 static void free_door(ar_shared *shared) {
   ar_door *door = (ar_door *)(void *)shared;
   ar_mailbox_unref(door->mailbox);
+  (void)pthread_mutex_destroy(&door->mutex);
   ar_mem_free(door, sizeof *door);
 }
 
@@ -19,6 +20,7 @@ ar_door *ar_door_new(ar_mailbox *mailbox, const char *backend) {
   if (door == NULL)
     return NULL;
   ar_shared_init(&door->shared, &ar_door_class);
+  (void)pthread_mutex_init(&door->mutex, NULL); /* cannot fail here */
   door->mailbox = ar_mailbox_ref(mailbox);
   door->backend = backend;
   ar_list_init(&door->arrived);
@@ -32,6 +34,11 @@ static ar_door *arrived(ar_call *call) {
   return door;
 }
 
+static void announce(ar_door *door) {
+  if (!door->announced)
+    door->announced = door->announce(door);
+}
+
 static void refuse(ar_call *call) {
   (void)ar_call_finish(call, AR_CALL_REFUSED, NULL);
   ar_call_drop(call);
@@ -41,8 +48,8 @@ static void refuse(ar_call *call) {
 static void deliver(ar_message *knock) {
   ar_call *call = ar_container_of(knock, ar_call, knock);
   ar_door *door = arrived(call);
-  if (door->run != NULL && !door->announced)
-    door->announced = door->announce(door);
+  if (door->run != NULL)
+    announce(door);
   if (door->run != NULL && door->announced)
     ar_list_push(&door->arrived, &call->in_asks);
   else
@@ -58,12 +65,33 @@ static void drop(ar_message *knock) {
 }
 
 void ar_door_knock(ar_door *door, ar_call *call) {
-  ar_shared_take(&call->shared);
-  ar_shared_take(&door->shared);
-  call->knocks_at = door;
-  call->knock.deliver = deliver;
-  call->knock.drop = drop;
-  ar_mailbox_post(door->mailbox, &call->knock);
+  bool open;
+  (void)pthread_mutex_lock(&door->mutex);
+  open = !door->sealed;
+  if (open) {
+    ar_shared_take(&call->shared);
+    ar_shared_take(&door->shared);
+    call->knocks_at = door;
+    call->knock.deliver = deliver;
+    call->knock.drop = drop;
+    ar_mailbox_post(door->mailbox, &call->knock);
+  }
+  (void)pthread_mutex_unlock(&door->mutex);
+  if (!open)
+    (void)ar_call_finish(call, AR_CALL_REFUSED, NULL);
+}
+
+static void seal(ar_door *door) {
+  (void)pthread_mutex_lock(&door->mutex);
+  door->sealed = true;
+  (void)pthread_mutex_unlock(&door->mutex);
+}
+
+void ar_door_seal(ar_door *door) {
+  seal(door);
+  ar_mailbox_empty(door->mailbox);
+  if (!ar_list_is_empty(&door->arrived))
+    announce(door); /* there may have been no memory for whoever took them */
 }
 
 ar_call *ar_door_take_call(ar_door *door) {
@@ -73,6 +101,7 @@ ar_call *ar_door_take_call(ar_door *door) {
 
 void ar_door_close(ar_door *door) {
   ar_call *call;
+  seal(door);
   door->run = NULL;
   while ((call = ar_door_take_call(door)) != NULL)
     refuse(call);

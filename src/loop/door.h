@@ -2,12 +2,21 @@
  * A door: where other threads bring calls to a run.
  *
  * Order of calls: ar_door_new, on the loop's thread; ar_door_knock from any
- * thread; ar_door_close, when the run ends. A call that comes later, or was
- * still on its way, is refused.
+ * thread; ar_door_seal, when the run is about to end; ar_door_close.
+ *
+ * A call is let in and posted under the door's mutex, which ar_door_seal takes,
+ * too. So each call comes either before that, and has arrived when ar_door_seal
+ * returns: a run that is to answer whatever was let in has only to do what is
+ * ready then. Or it comes after, and is refused before ar_door_knock returns:
+ * those who come without end do not keep a run from ending. There is nobody in
+ * between whom the run would have to wait for. Whoever closes a door refuses
+ * the calls that nobody has taken.
  */
 
 #ifndef ar_door_h
 #define ar_door_h
+
+#include <pthread.h>
 
 #include "loop/call.h"
 
@@ -15,6 +24,8 @@ struct ar_door {
   ar_shared shared;    /* first */
   ar_mailbox *mailbox; /* ref */
   const char *backend; /* its run's: a constant */
+  pthread_mutex_t mutex;
+  bool sealed; /* under the mutex: nobody is let in */
   /* Of the loop's thread: */
   void *run;       /* borrowed; NULL once closed */
   ar_list arrived; /* ar_call by in_asks, each counted: not yet taken */
@@ -34,8 +45,12 @@ static inline void ar_door_drop(ar_door *door) {
 }
 
 /* Bring the call to the run: takes a count of it. A call is brought to one
- * door, once. */
+ * door, once; one that comes too late is refused when this returns. */
 void ar_door_knock(ar_door *door, ar_call *call);
+
+/* On the loop's thread, between its turns: let nobody in from now on. Who was
+ * has arrived when this returns. */
+void ar_door_seal(ar_door *door);
 
 /* On the loop's thread: the call that came first, or NULL; its count is the
  * caller's. */

@@ -22,7 +22,8 @@ typedef struct ar_loop ar_loop;
 
 struct ar_message {
   ar_message *next;
-  /* On the loop's thread, inside its turn. The message may be gone then. */
+  /* On the loop's thread, while no task is being stepped. The message may be
+   * gone then. */
   void (*deliver)(ar_message *message);
   /* Nobody will read it: the loop is gone. On any thread. */
   void (*drop)(ar_message *message);
@@ -37,12 +38,13 @@ void ar_mailbox_unref(ar_mailbox *box);
 /* Have the message delivered. Any thread; never fails. */
 void ar_mailbox_post(ar_mailbox *box, ar_message *message);
 
+/* Deliver what is there now, rather than in the loop's next turn. On the
+ * loop's thread. */
+void ar_mailbox_empty(ar_mailbox *box);
+
 /* ---- for loop.c ---- */
 
 AR_MUST_CHECK ar_err ar_mailbox_new(ar_loop *loop, ar_mailbox **out);
-
-/* Deliver what is there. */
-void ar_mailbox_empty(ar_mailbox *box);
 
 /* The loop goes: drop what is there, and the loop's own reference. */
 void ar_mailbox_close(ar_mailbox *box);

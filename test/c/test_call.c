@@ -206,6 +206,54 @@ TEST("whoever hears of the end of a job finds its thread idle") {
   ar_crew_close(crew, true);
 }
 
+static atomic_int n_rested, n_ended;
+
+static void count_rest(void *own) {
+  (void)own;
+  atomic_fetch_add(&n_rested, 1);
+}
+
+static void count_end(void *own) {
+  end(own);
+  atomic_fetch_add(&n_ended, 1);
+}
+
+static const ar_duty brief = {.name = "brief",
+                              .patience = 2000000,
+                              .pause = 1000000,
+                              .run = run,
+                              .tell = tell,
+                              .rest = count_rest,
+                              .end = count_end};
+
+/* Its end is waited for, however long the machine takes. */
+TEST("a thread rests after the pause and ends when its patience does") {
+  ar_crew *crew = ar_crew_new(&brief);
+  unsigned busy = 1, idle = 1;
+  atomic_store(&n_rested, 0);
+  atomic_store(&n_ended, 0);
+  CHECK_EQ(run_one(crew), 1);
+  while (atomic_load(&n_ended) == 0)
+    ar_crew_count(crew, &busy, &idle);
+  ar_crew_count(crew, &busy, &idle);
+  CHECK_EQ(atomic_load(&n_rested), 1);
+  CHECK_EQ(busy, 0);
+  CHECK_EQ(idle, 0);
+  CHECK_EQ(run_one(crew), 1); /* a new one */
+  ar_crew_close(crew, true);
+  CHECK_EQ(atomic_load(&n_ended), 2);
+}
+
+/* Jobs come just when patience ends: none is lost. */
+TEST("a job that comes as its thread is about to end is done") {
+  static const ar_duty hasty = {
+      .name = "hasty", .run = run, .tell = tell, .rest = rest, .end = end};
+  ar_crew *crew = ar_crew_new(&hasty);
+  for (int i = 0; i < 200; i++)
+    CHECK(run_one(crew) >= 1);
+  ar_crew_close(crew, true);
+}
+
 TEST("a thread that runs one job is not used again") {
   ar_crew *crew = ar_crew_new(&once);
   CHECK_EQ(run_one(crew), 1);

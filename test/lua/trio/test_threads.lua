@@ -241,6 +241,34 @@ t.test("[TR-TOK-02 TR-TOK-03] the token from another thread", {backend = "trio"}
   t.eq(log.items, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
 end)
 
+t.test("[TR-TOK-04] what another thread brings while the run ends is made, or refused",
+  {backend = "trio", plain = true}, function()
+  local thread, Thread = require "_anyrun.thread", require("threading").Thread
+  for round = 1, 20 do
+    local made, accepted, threads = 0, thread.cell(), {}
+    local function flood(tok, cell, count)
+      local n = 0
+      while pcall(tok.run_sync_soon, tok, count) do n = n + 1 end
+      local sum = cell:lock() or 0
+      cell:unlock(sum + n)
+    end
+    trio.run(function()
+      local token = trio.lowlevel.current_trio_token()
+      local count = ref(function() made = made + 1 end)
+      for i = 1, 2 do
+        threads[i] = Thread(flood, token, accepted, count)
+        threads[i]:start()
+      end
+      while made < round * 5 do trio.sleep(0) end
+    end)
+    for i = 1, 2 do threads[i]:join() end
+    local sum = accepted:lock()
+    accepted:unlock(sum)
+    t.eq(made, sum)
+    t.ok(sum >= round * 5)
+  end
+end)
+
 t.test("[TR-KI-12] control-C in a call back reaches the thread", {backend = "trio"}, function()
   local got = to_thread.run_sync(function()
     local _, err = pcall(from_thread.run_sync, function() error(anyio.KeyboardInterrupt()) end)
