@@ -12,6 +12,7 @@ local task_lib = require "_anyrun.task"
 local thread = require "_anyrun.thread"
 
 local active, vars = native_run.active, native_run.vars
+local is_deserted, must_begin = native_run.is_deserted, thread.must_begin
 
 ---@class anyrun.door
 local door = {}
@@ -55,7 +56,8 @@ end
 -- A task of its own answers, whether the function waits or not: a task has a
 -- current library.
 function handlers.run(ask, _, variables, f, ...)
-  task_lib.spawn(door.spawn_options(variables), perform, ask, f, ...)
+  if is_deserted() then return ask:refuse() end
+  must_begin(task_lib.spawn(door.spawn_options(variables), perform, ask, f, ...))
 end
 
 handlers.sync = handlers.run
@@ -117,7 +119,8 @@ local function serve_here(ask, kind, _, variables, f, ...)
   if kind == nil then return ask:reply(false) end
   local ctx = context.of(variables)
   if kind == "run" and active() == "asyncio" then
-    task_lib.spawn({ scoped = true, context = ctx }, perform, ask, f, ...)
+    must_begin(task_lib.spawn({ scoped = true, context = ctx }, perform, ask, f,
+      ...))
     return
   end
   reply(ask, try(ctx.run, ctx, f, ...))

@@ -119,8 +119,8 @@ local function start(ask, info, variables, f, ...)
   end
   local body = info.promise and running.perform_starting or running.perform
   running.expect((info.promise or ask):id())
-  home.tg:start_soon({ body, name = info.name or require "anyrun.names"(f),
-    context = context.of(variables) }, ask, info.promise, f, ...)
+  thread.must_begin(home.tg:start_soon({ body, name = info.name or require "anyrun.names"(f),
+    context = context.of(variables) }, ask, info.promise, f, ...))
 end
 
 door_lib.handlers.portal = start

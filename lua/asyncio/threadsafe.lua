@@ -8,6 +8,7 @@ local door = require "anyrun.door"
 local errors = require "anyrun.errors"
 local Future = require "anyrun.threadfuture"
 local loops = require "asyncio.loop"
+local native_run = require "_anyrun.run"
 local options = require "anyrun.options"
 local spec = require "anyrun.spec"
 local task_lib = require "_anyrun.task"
@@ -58,8 +59,9 @@ end
 function door.handlers.task(ask, name, variables, f, ...)
   local opts = door.spawn_options(variables)
   opts.name = name or require("asyncio.tasks").next_name()
+  if native_run.is_deserted() then return ask:refuse() end
   calls.expect(ask:id())
-  task_lib.spawn(opts, calls.perform, ask, nil, f, ...)
+  thread.must_begin(task_lib.spawn(opts, calls.perform, ask, nil, f, ...))
 end
 
 ---@class asyncio.RemoteHandle

@@ -309,16 +309,44 @@ static const luaL_Reg call_methods[] = {{"wait", call_wait},
 
 #define ASK "Ask"
 
+/* Unanswered when the run ends that it came to, it is refused then: the task
+ * that was to answer it may never have come to that. */
 typedef struct {
+  ar_loose loose;
   ar_call *call; /* counted; NULL: answered */
 } ask;
 
+/* Let go of the call. */
+static void settle(ask *a) {
+  ar_call *call = a->call;
+  a->call = NULL;
+  ar_list_remove(&a->loose.link);
+  ar_call_drop(call);
+}
+
+static void refuse(ask *a) {
+  if (a->call == NULL)
+    return;
+  (void)ar_call_finish(a->call, AR_CALL_REFUSED, NULL);
+  settle(a);
+}
+
+static void drop_ask(lua_State *L, ar_loose *loose) {
+  (void)L;
+  refuse(ar_container_of(loose, ask, loose));
+}
+
 void ar_ask_push(lua_State *L, ar_call *call) {
   ask *a = lua_newuserdatauv(L, sizeof *a, 0);
+  ar_lrun *run = ar_host_of(L)->run;
   a->call = NULL;
+  ar_link_init(&a->loose.link);
+  a->loose.drop = drop_ask;
   luaL_setmetatable(L, ASK);
   ar_shared_take(&call->shared);
   a->call = call;
+  if (run != NULL)
+    ar_list_push(&run->loose, &a->loose.link);
 }
 
 static ask *check_ask(lua_State *L) {
@@ -336,13 +364,6 @@ static ar_call *check_open_ask(lua_State *L) {
 static int ask_request(lua_State *L) {
   const ar_parcel *request = ar_call_begin(check_open_ask(L));
   return request != NULL ? ar_unmarshal(L, request, true) : 0;
-}
-
-/* Let go of the call. */
-static void settle(ask *a) {
-  ar_call *call = a->call;
-  a->call = NULL;
-  ar_call_drop(call);
 }
 
 /* ask:reply(...) -> did anybody want it? */
@@ -379,12 +400,9 @@ static int ask_call(lua_State *L) {
   return 1;
 }
 
-static int ask_gc(lua_State *L) {
-  ask *a = check_ask(L);
-  if (a->call == NULL)
-    return 0;
-  (void)ar_call_finish(a->call, AR_CALL_REFUSED, NULL);
-  settle(a);
+/* ask:refuse() */
+static int ask_refuse(lua_State *L) {
+  refuse(check_ask(L));
   return 0;
 }
 
@@ -394,8 +412,9 @@ static const luaL_Reg ask_methods[] = {{"request", ask_request},
                                        {"cancelled", ask_cancelled},
                                        {"id", ask_id},
                                        {"call", ask_call},
-                                       {"__gc", ask_gc},
-                                       {"__close", ask_gc},
+                                       {"refuse", ask_refuse},
+                                       {"__gc", ask_refuse},
+                                       {"__close", ask_refuse},
                                        {NULL, NULL}};
 
 void ar_calls_open(lua_State *L) {

@@ -355,7 +355,15 @@ static int run_is_winding(lua_State *L) {
   return 1;
 }
 
-/* is_sealed() -> is the current run so near its end that it takes nothing in? */
+/* is_deserted() -> has the last task of the current run ended? */
+static int run_is_deserted(lua_State *L) {
+  ar_lrun *run = ar_host_of(L)->run;
+  lua_pushboolean(L, run != NULL && run->run.winding &&
+                         ar_list_is_empty(&run->run.sched.living));
+  return 1;
+}
+
+/* is_sealed() -> is the current run so near its end that it lets nobody in? */
 static int run_is_sealed(lua_State *L) {
   ar_lrun *run = ar_host_of(L)->run;
   lua_pushboolean(L, run != NULL && run->run.sealed);
@@ -389,6 +397,7 @@ static const luaL_Reg functions[] = {
     {"globals", run_globals},
     {"is_winding", run_is_winding},
     {"is_sealed", run_is_sealed},
+    {"is_deserted", run_is_deserted},
     {"refuse_nested", run_refuse_nested},
     {NULL, NULL}};
 

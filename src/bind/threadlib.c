@@ -178,6 +178,14 @@ static int thread_counts(lua_State *L) {
   return 2;
 }
 
+/* must_begin(task) -> the task: its first step is made in any case, since
+ * another thread waits for what it does */
+static int thread_must_begin(lua_State *L) {
+  ar_check_task(L, 1)->task.must_begin = true;
+  lua_settop(L, 1);
+  return 1;
+}
+
 /* refer(value) -> a reference to it */
 static int thread_refer(lua_State *L) {
   luaL_checkany(L, 1);
@@ -185,17 +193,13 @@ static int thread_refer(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"submit", thread_submit},
-                                     {"ask", thread_ask},
-                                     {"promise", thread_promise},
-                                     {"current", thread_current},
-                                     {"door", ar_thread_door},
-                                     {"name", thread_name},
-                                     {"cell", ar_thread_cell},
-                                     {"dismiss", thread_dismiss},
-                                     {"counts", thread_counts},
-                                     {"refer", thread_refer},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"submit", thread_submit},   {"ask", thread_ask},
+    {"promise", thread_promise}, {"current", thread_current},
+    {"door", ar_thread_door},    {"name", thread_name},
+    {"cell", ar_thread_cell},    {"dismiss", thread_dismiss},
+    {"counts", thread_counts},   {"must_begin", thread_must_begin},
+    {"refer", thread_refer},     {NULL, NULL}};
 
 int luaopen_anyrun_thread(lua_State *L) {
   ar_calls_open(L);

@@ -84,7 +84,8 @@ ar_cause ar_task_begin(ar_task *t) {
   AR_ASSERT(t->state == AR_TASK_NEW || t->state == AR_TASK_READY);
   t->sched->current = t;
   t->state = AR_TASK_RUNNING;
-  if (AR_UNLIKELY(t->must_cancel)) {
+  if (AR_UNLIKELY(t->must_cancel) &&
+      !(moment == AR_MOMENT_FIRST && t->must_begin)) {
     ar_cause cause = t->sched->policy->deliver(t, moment);
     if (cause == AR_CAUSE_NATIVE) {
       t->must_cancel = false;

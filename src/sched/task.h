@@ -101,6 +101,8 @@ struct ar_task {
   bool system : 1;      /* nobody's child; ends with the run (trio) */
   bool patient : 1;     /* waits on purpose: no deadlock while it does */
   bool must_cancel : 1; /* native request not yet delivered */
+  bool must_begin : 1;  /* its first step is made also where it is cancelled
+                         * before: somebody else waits for what it does */
   bool interrupted : 1; /* control-C not yet delivered */
   bool doomed : 1;      /* its own scope, which it has not yet, is to be
                             * cancelled */
