@@ -10,7 +10,8 @@ local THREADS <const>, ROUNDS <const> = 3, 12
 -- In a thread: calls `op` until it fails, then leaves in the cell how often it
 -- returned, and the name of the error.
 local function knock(op, cell, ...)
-  local n, ok, err = 0, nil, nil
+  local n = 0
+  local ok, err
   repeat
     ok, err = pcall(op, ...)
     if ok then n = n + 1 end
