@@ -87,7 +87,7 @@ local function is_pending(queue, job)
   return false
 end
 
--- A run whose last task has ended makes what it has taken, and takes no more.
+-- A run that is about to end makes the calls it has taken, and takes no more.
 local function is_finished(self)
   return run_lib.active() == nil or run_lib.vars() ~= self._vars
     or run_lib.is_sealed()
@@ -109,8 +109,8 @@ end
 ---  calls that have not begun are made once
 ---@param ... any its arguments
 ---Checkpoint: never.
----Raises: RunFinishedError when the run is over, and from when its last task has
----  ended: what was taken before is called.
+---Raises: RunFinishedError when the run is over, or about to be: some passes after
+---  its last task has ended. What was taken before is called.
 ---@usage token:run_sync_soon({ event.set, idempotent = true }, event)
 function TrioToken:run_sync_soon(f, ...)
   local fn, _, _, rest = spec.parse("run_sync_soon", 1, f, KNOWN)

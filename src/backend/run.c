@@ -11,6 +11,9 @@
 #define SHIFT_LEAST 10000.0
 #define SHIFT_MOST 200000.0
 
+/* Passes in which callbacks may ask for more when no task is left. */
+#define LAST_PASSES 10
+
 ar_err ar_run_open(ar_run *r, const ar_backend *backend, bool fast,
                    ar_clock *clock) {
   const ar_policy *policy = fast ? backend->fast : backend->policy;
@@ -22,6 +25,7 @@ ar_err ar_run_open(ar_run *r, const ar_backend *backend, bool fast,
   r->sealed = false;
   r->stop = false;
   r->door = NULL;
+  r->last_passes = LAST_PASSES;
   r->backend = backend;
   err = ar_loop_new(&r->loop);
   if (err != 0)
@@ -45,13 +49,22 @@ void ar_run_main(ar_run *r, ar_task *main) {
   r->stop = false;
 }
 
-/* No task is left. From now on nobody is let in, lest those who come keep the
- * run from ending; who was let in before is ready, or done. */
+static void seal(ar_run *r) {
+  r->sealed = true;
+  if (r->door != NULL)
+    ar_door_seal(r->door);
+}
+
+/* No task is left. Callbacks may still ask for callbacks, but not for ever:
+ * when none is left, or after a few passes, nobody is let in any more. Who was
+ * let in before is ready then, or done. */
 static bool is_drained(ar_run *r) {
   if (!r->sealed) {
-    r->sealed = true;
-    if (r->door != NULL)
-      ar_door_seal(r->door);
+    if (ar_sched_runnable(&r->sched) != 0 && r->last_passes > 0) {
+      r->last_passes--;
+      return false;
+    }
+    seal(r);
   }
   return ar_sched_runnable(&r->sched) == 0;
 }

@@ -23,9 +23,10 @@ struct ar_run {
   ar_sched sched;
   ar_door *door; /* borrowed: where other threads come in; NULL: none made */
   bool opened;
-  bool winding; /* main is over; the others are being ended */
-  bool sealed;  /* nothing is let in any more; what was is still done */
-  bool stop;    /* end at once, whatever main does: see ar_run_stop */
+  bool winding;         /* main is over; the others are being ended */
+  bool sealed;          /* nothing is let in any more; what was is still done */
+  unsigned last_passes; /* before it is sealed though callbacks are ready */
+  bool stop;            /* end at once, whatever main does: see ar_run_stop */
 };
 
 /* `clock` NULL: the system's. `fast`: the backend's amortising loop. */
