@@ -11,18 +11,29 @@
 #include "base/rand.h"
 #include "host/weak.h"
 
+#define WALK "Walk"
+
 static const char key_copier[] = "copier";
 
 static int copier_gc(lua_State *L) {
   ar_copier *c = lua_touserdata(L, 1);
-  ar_ptrmap_close(&c->seen);
   ar_ptrmap_close(&c->modules);
-  ar_mem_free(c->parents, c->parents_capacity * sizeof *c->parents);
-  c->parents = NULL;
-  c->parents_capacity = 0;
   if (c->origin != NULL)
     ar_origin_close(c->origin);
   c->origin = NULL;
+  return 0;
+}
+
+static void forget_parents(ar_walk *walk) {
+  ar_mem_free(walk->parents, walk->parents_capacity * sizeof *walk->parents);
+  walk->parents = NULL;
+  walk->parents_capacity = 0;
+}
+
+static int walk_gc(lua_State *L) {
+  ar_walk *walk = lua_touserdata(L, 1);
+  ar_ptrmap_close(&walk->seen);
+  forget_parents(walk);
   return 0;
 }
 
@@ -39,7 +50,6 @@ static ar_copier *make(lua_State *L) {
   ar_copier *c = lua_newuserdatauv(L, sizeof *c, AR_COPIER_COUNT);
   int self = lua_gettop(L);
   memset(c, 0, sizeof *c);
-  ar_ptrmap_init(&c->seen);
   ar_ptrmap_init(&c->modules);
   c->id = ar_rand_entropy();
   c->n_named = -1;
@@ -54,6 +64,11 @@ static ar_copier *make(lua_State *L) {
   set_table(L, self, AR_COPIER_DUMPS, "k");
   set_table(L, self, AR_COPIER_LOADED, "v");
   ar_reference_open(L);
+  if (luaL_newmetatable(L, WALK)) {
+    lua_pushcfunction(L, walk_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
   lua_pushvalue(L, self);
   lua_rawsetp(L, LUA_REGISTRYINDEX, key_copier);
   return c;
@@ -158,14 +173,59 @@ void ar_copier_borrow(lua_State *L, int idx, int which) {
   lua_setiuservalue(L, idx, which);
 }
 
-void ar_copier_return(lua_State *L, int idx, int which, int list,
-                      lua_Integer n) {
-  if (n > KEPT)
-    return;
+static void empty(lua_State *L, int list, lua_Integer n) {
   for (lua_Integer i = n; i >= 1; i--) {
     lua_pushnil(L);
     lua_rawseti(L, list, i);
   }
+}
+
+void ar_copier_return(lua_State *L, int idx, int which, int list,
+                      lua_Integer n) {
+  if (n > KEPT)
+    return;
+  empty(L, list, n);
   lua_pushvalue(L, list);
   lua_setiuservalue(L, idx, which);
+}
+
+/* [-0, +1] */
+static ar_walk *new_walk(lua_State *L) {
+  ar_walk *walk = lua_newuserdatauv(L, sizeof *walk, 1);
+  memset(walk, 0, sizeof *walk);
+  ar_ptrmap_init(&walk->seen);
+  luaL_setmetatable(L, WALK);
+  return walk;
+}
+
+ar_walk *ar_copier_borrow_walk(lua_State *L, int idx) {
+  ar_walk *walk;
+  if (lua_getiuservalue(L, idx, AR_COPIER_WRITING) == LUA_TUSERDATA) {
+    walk = lua_touserdata(L, -1);
+    ar_ptrmap_clear(&walk->seen);
+    lua_pushnil(L);
+    lua_setiuservalue(L, idx, AR_COPIER_WRITING);
+  } else {
+    lua_pop(L, 1);
+    walk = new_walk(L);
+  }
+  if (lua_getiuservalue(L, -1, 1) == LUA_TTABLE)
+    return walk;
+  lua_pop(L, 1);
+  lua_createtable(L, 4, 0);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, -3, 1);
+  return walk;
+}
+
+void ar_copier_return_walk(lua_State *L, int idx, int walk, lua_Integer n) {
+  if (n > KEPT) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, walk, 1);
+    forget_parents(lua_touserdata(L, walk));
+  } else {
+    empty(L, walk + 1, n);
+  }
+  lua_pushvalue(L, walk);
+  lua_setiuservalue(L, idx, AR_COPIER_WRITING);
 }

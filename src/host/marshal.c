@@ -21,6 +21,14 @@ static void put_attached(ar_writer *w, unsigned char tag, ar_shared *shared) {
   ar_put_tagged(w, tag, number);
 }
 
+/* The userdata at idx goes, and nobody may have it any more before the walk is
+ * over: another one at its address would be taken for it. */
+static void anchor(ar_writer *w, int idx) {
+  lua_pushvalue(w->L, idx);
+  lua_rawsetp(w->L, w->works, lua_topointer(w->L, idx));
+  w->boxes = true;
+}
+
 /* The reference userdata at idx. */
 static bool put_reference(ar_writer *w, int idx) {
   lua_State *L = w->L;
@@ -78,16 +86,16 @@ static bool put_field(ar_writer *w, int idx) {
 
 /* A table or function whose content comes later: it is at idx. */
 static void add_work(ar_writer *w, int idx) {
-  ar_copier *c = w->c;
-  uint32_t *parents = c->parents;
-  if (w->n_works == c->parents_capacity) {
+  ar_walk *walk = w->walk;
+  uint32_t *parents = walk->parents;
+  if (w->n_works == walk->parents_capacity) {
     size_t capacity = w->n_works == 0 ? 64 : (size_t)w->n_works * 2;
-    parents = ar_mem_realloc(c->parents, c->parents_capacity * sizeof *parents,
+    parents = ar_mem_realloc(parents, walk->parents_capacity * sizeof *parents,
                              capacity * sizeof *parents);
     if (parents == NULL)
       ar_no_memory(w);
-    c->parents = parents;
-    c->parents_capacity = capacity;
+    walk->parents = parents;
+    walk->parents_capacity = capacity;
   }
   parents[w->n_works++] = w->at;
   lua_pushvalue(w->L, idx);
@@ -250,6 +258,7 @@ static void put_function(ar_writer *w, int idx) {
 
 static void put_userdata(ar_writer *w, int idx) {
   const ar_shared_box *b;
+  anchor(w, idx);
   if (put_reference(w, idx))
     return;
   if (!ar_shared_is(w->L, idx)) {
@@ -284,15 +293,14 @@ static bool put_substitute(ar_writer *w, int idx) {
 /* The first object: most answers have none. */
 static void begin_objects(ar_writer *w) {
   lua_State *L = w->L;
-  if (w->objects_begun)
+  if (w->walk != NULL)
     return;
-  ar_copier_borrow(L, w->self, AR_COPIER_WRITING);
+  w->walk = ar_copier_borrow_walk(L, w->self);
   lua_replace(L, w->works);
+  lua_replace(L, w->place);
   lua_pushliteral(L, "__index");
   lua_replace(L, w->key);
-  ar_ptrmap_clear(&w->c->seen);
   ar_known_begin(L, w->c);
-  w->objects_begun = true;
 }
 
 /* A table, function, userdata or coroutine. */
@@ -302,7 +310,7 @@ static void put_object(ar_writer *w, int idx, bool is_metatable) {
   begin_objects(w);
   if (put_substitute(w, idx))
     return;
-  number = ar_ptrmap_put(&w->c->seen, lua_topointer(L, idx), w->n_objects);
+  number = ar_ptrmap_put(&w->walk->seen, lua_topointer(L, idx), w->n_objects);
   if (number == AR_PTRMAP_NONE)
     ar_no_memory(w);
   if (number != w->n_objects) {
@@ -359,18 +367,21 @@ static void put_top(ar_writer *w) {
 static void put_table_content(ar_writer *w) {
   lua_State *L = w->L;
   int table = lua_gettop(L);
-  counts n = count(L, table);
+  lua_Integer next = 1; /* 0: no more */
   if (lua_getmetatable(L, table)) {
     put_object(w, table + 1, true);
     lua_pop(L, 1);
   } else {
     ar_put_byte(w, TAG_NIL);
   }
-  ar_put_number(w, n.narr);
-  ar_put_number(w, n.nhash);
   lua_pushnil(L);
-  for (uint64_t i = 0; lua_next(L, table); i++) {
-    if (i >= n.narr) {
+  while (lua_next(L, table)) {
+    if (next != 0 && lua_isinteger(L, -2) && lua_tointeger(L, -2) == next) {
+      next++;
+    } else {
+      if (next != 0)
+        ar_put_byte(w, TAG_NIL);
+      next = 0;
       lua_pushvalue(L, -2);
       put_top(w);
       lua_pop(L, 1);
@@ -378,6 +389,9 @@ static void put_table_content(ar_writer *w) {
     put_top(w);
     lua_pop(L, 1);
   }
+  if (next != 0)
+    ar_put_byte(w, TAG_NIL);
+  ar_put_byte(w, TAG_NIL);
 }
 
 /* The content of the function on top. */
@@ -391,7 +405,7 @@ static void put_function_content(ar_writer *w) {
   ar_put_byte(w, (unsigned char)n);
   for (int i = 1; i <= n; i++) {
     uint32_t cell =
-        ar_ptrmap_put(&w->c->seen, lua_upvalueid(L, f, i), w->n_cells);
+        ar_ptrmap_put(&w->walk->seen, lua_upvalueid(L, f, i), w->n_cells);
     if (cell == AR_PTRMAP_NONE)
       ar_no_memory(w);
     if (cell != w->n_cells) {
@@ -430,7 +444,7 @@ static void put_paths(ar_writer *w) {
 /* What first appeared in the values, and in each other. */
 static void put_contents(ar_writer *w) {
   lua_State *L = w->L;
-  if (!w->objects_begun)
+  if (w->walk == NULL)
     return;
   for (w->at = 0; w->at < w->n_works; w->at++) {
     if (lua_rawgeti(L, w->works, (lua_Integer)w->at + 1) == LUA_TTABLE)
@@ -439,7 +453,8 @@ static void put_contents(ar_writer *w) {
       put_function_content(w);
     lua_pop(L, 1);
   }
-  ar_copier_return(L, w->self, AR_COPIER_WRITING, w->works, w->n_works);
+  ar_copier_return_walk(L, w->self, w->place,
+                        w->boxes ? LUA_MAXINTEGER : w->n_works);
 }
 
 void ar_marshal(lua_State *L, ar_parcel *m, int first, int n,
@@ -449,9 +464,10 @@ void ar_marshal(lua_State *L, ar_parcel *m, int first, int n,
   luaL_checkstack(L, 32, "too many values to copy");
   w.c = ar_copier_push(L);
   w.self = top + 1;
-  w.works = top + 2;
-  w.key = top + 3;
-  lua_settop(L, top + 3);
+  w.place = top + 2;
+  w.works = top + 3;
+  w.key = top + 4;
+  lua_settop(L, top + 4);
   ar_copier_reap(L, w.c, w.self);
   ar_put_bytes(&w, AR_FORM_MAGIC, AR_FORM_MAGIC_SIZE);
   put_paths(&w);

@@ -10,10 +10,14 @@
  * the values, in the same order; what first appears in them is appended to the
  * contents still to come.
  *
- *   content of a table     metatable (a value) narr nhash value*narr
- *                          (key value)*nhash
+ *   content of a table     metatable (a value) value* NIL (key value)* NIL:
+ *                          first what stands at 1, 2, 3, ...
  *   content of a function  nups upvalue*nups, an upvalue being 0 and its
  *                          value, or 1 and the number of an earlier one
+ *
+ * How many elements a table has is told in advance, for its size, and may be
+ * otherwise when they are written: a weak table loses some, a finalizer that
+ * runs meanwhile may do anything.
  *
  * Counts and lengths are variable-length numbers: seven bits a byte, lowest
  * first, the highest bit set in all but the last.
@@ -29,7 +33,7 @@
 #include "host/marshal.h"
 #include "host/raise.h"
 
-#define AR_FORM_MAGIC "arm\x02" /* its last byte is the version */
+#define AR_FORM_MAGIC "arm\x03" /* its last byte is the version */
 #define AR_FORM_MAGIC_SIZE 4
 
 enum {
@@ -69,14 +73,16 @@ typedef struct {
   ar_parcel *m;
   ar_copier *c;
   const ar_copying *how;
-  int self;  /* stack place of the copier's userdata */
-  int works; /* of the list of tables and functions */
-  int key;   /* of the string "__index", once there are objects */
+  ar_walk *walk; /* once there are objects */
+  int self;      /* stack place of the copier's userdata */
+  int place;     /* of the walk's userdata */
+  int works;     /* the next one: of the list of tables and functions */
+  int key;       /* of the string "__index" */
   uint32_t n_objects;
   uint32_t n_works;
   uint32_t n_cells; /* upvalues */
   uint32_t at; /* whose content is being written, or AR_WRITER_ROOT | number */
-  bool objects_begun;
+  bool boxes;  /* `works` holds userdata as well: see anchor in marshal.c */
   const void *judged; /* the metatable that was looked at last */
   ar_manner verdict;  /* on it */
 } ar_writer;
@@ -162,6 +168,7 @@ typedef struct {
   int works;   /* of the list of those with contents */
   int cells;   /* upvalues: work << 8 | place, by number + 1; 0: no list */
   int metas;   /* table and metatable in turn; 0: no list */
+  int dropped; /* tables that are read for nothing, as keys; 0: no list */
   lua_Integer n_objects;
   lua_Integer n_works;
   lua_Integer n_cells;
@@ -189,6 +196,13 @@ static inline uint64_t ar_get_number(ar_reader *r) {
       return n;
   }
   ar_reader_corrupt(r, "a number without end");
+}
+
+/* Is this the end of a table's elements, or of a part of them? */
+static inline bool ar_get_end(ar_reader *r) {
+  bool is = r->at != r->end && *r->at == TAG_NIL;
+  r->at += is;
+  return is;
 }
 
 static inline const unsigned char *ar_get_bytes(ar_reader *r, uint64_t n) {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "host/copier.h"
+#include "host/embed.h"
 #include "host/marshal_int.h"
 #include "host/raise.h"
 
@@ -44,6 +45,25 @@ static void push_table(ar_reader *r) {
   add_work(r);
 }
 
+/* A list at a fixed place, made when the first of its kind is met: the place
+ * was kept free. */
+static void need_list(ar_reader *r, int *list, int place) {
+  if (*list != 0)
+    return;
+  lua_newtable(r->L);
+  lua_replace(r->L, place);
+  *list = place;
+}
+
+/* The content of the table on top is read, and then it is dropped: it gets no
+ * metatable, so that no finalizer sees it. */
+static void drop_content(ar_reader *r) {
+  need_list(r, &r->dropped, r->works + 3);
+  lua_pushvalue(r->L, -1);
+  lua_pushboolean(r->L, 1);
+  lua_rawset(r->L, r->dropped);
+}
+
 /* [-0, +1] A table that is known by its token, or will be. */
 static void get_class(ar_reader *r) {
   lua_State *L = r->L;
@@ -53,7 +73,8 @@ static void get_class(ar_reader *r) {
   lua_pushlstring(L, (const char *)token, AR_TOKEN_SIZE);
   lua_pushvalue(L, top + 2);
   if (lua_rawget(L, top + 1) == LUA_TTABLE) {
-    push_table(r); /* its content is read and dropped */
+    push_table(r);
+    drop_content(r);
     lua_settop(L, top + 3);
     lua_replace(L, top + 1);
     lua_settop(L, top + 1);
@@ -138,9 +159,9 @@ static void check_code(ar_reader *r) {
 
 static void get_module(ar_reader *r) {
   check_code(r);
-  lua_getglobal(r->L, "require");
   ar_get_string(r);
-  lua_call(r->L, 1, 1);
+  ar_embed_require(r->L, lua_tostring(r->L, -1));
+  lua_remove(r->L, -2);
 }
 
 static void get_field(ar_reader *r) {
@@ -253,14 +274,15 @@ static void get_value(ar_reader *r) {
 
 /* ---- contents ----------------------------------------------------------- */
 
-/* A list at a fixed place, made when the first of its kind is met: the place
- * was kept free. */
-static void need_list(ar_reader *r, int *list, int place) {
-  if (*list != 0)
-    return;
-  lua_newtable(r->L);
-  lua_replace(r->L, place);
-  *list = place;
+/* stack: ..., table, metatable */
+static bool is_dropped(ar_reader *r) {
+  bool is;
+  if (r->dropped == 0)
+    return false;
+  lua_pushvalue(r->L, -2);
+  is = lua_rawget(r->L, r->dropped) != LUA_TNIL;
+  lua_pop(r->L, 1);
+  return is;
 }
 
 /* The table on top has the metatable that comes next, or none. Metatables are
@@ -269,6 +291,10 @@ static void get_metatable(ar_reader *r) {
   lua_State *L = r->L;
   get_value(r);
   if (lua_istable(L, -1)) {
+    if (is_dropped(r)) {
+      lua_pop(L, 1);
+      return;
+    }
     need_list(r, &r->metas, r->works + 2);
     lua_pushvalue(L, -2);
     lua_rawseti(L, r->metas, ++r->n_metas);
@@ -284,7 +310,7 @@ static void get_metatable(ar_reader *r) {
 static void get_key(ar_reader *r) {
   lua_State *L = r->L;
   get_value(r);
-  if (lua_isnil(L, -1) ||
+  if (lua_isnil(L, -1) || /* what a reference was to is gone */
       (lua_type(L, -1) == LUA_TNUMBER && isnan(lua_tonumber(L, -1))))
     ar_reader_corrupt(r, "a key that is none");
 }
@@ -292,17 +318,12 @@ static void get_key(ar_reader *r) {
 /* The content of the table on top. */
 static void get_table_content(ar_reader *r) {
   lua_State *L = r->L;
-  uint64_t narr, nhash;
   get_metatable(r);
-  narr = ar_get_number(r);
-  nhash = ar_get_number(r);
-  if (narr > (uint64_t)(r->end - r->at) || nhash > (uint64_t)(r->end - r->at))
-    ar_reader_corrupt(r, "it ends too soon");
-  for (uint64_t i = 1; i <= narr; i++) {
+  for (lua_Integer i = 1; !ar_get_end(r); i++) {
     get_value(r);
-    lua_rawseti(L, -2, (lua_Integer)i);
+    lua_rawseti(L, -2, i);
   }
-  for (uint64_t i = 0; i < nhash; i++) {
+  while (!ar_get_end(r)) {
     get_key(r);
     get_value(r);
     lua_rawset(L, -3);
@@ -410,7 +431,7 @@ static int get_all(lua_State *L, const ar_parcel *m, bool code) {
   ar_copier_reap(L, ar_copier_push(L), top + 1);
   ar_copier_borrow(L, top + 1, AR_COPIER_OBJECTS);
   ar_copier_borrow(L, top + 1, AR_COPIER_READING);
-  lua_settop(L, top + 5); /* the last two lists are made when they are used */
+  lua_settop(L, top + 6); /* the last three are made when they are used */
   r.code = code;
   r.self = top + 1;
   r.objects = top + 2;
