@@ -13,6 +13,8 @@
 #include "host/known.h"
 
 #include <lauxlib.h>
+#include <lualib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host/embed.h"
@@ -20,6 +22,8 @@
 #include "host/marshal_int.h"
 #include "host/raise.h"
 #include "host/weak.h"
+
+const char ar_key_standard[] = "names of standard functions";
 
 static bool is_object(int type) {
   return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TUSERDATA;
@@ -119,11 +123,10 @@ bool ar_known_is_own(const char *module) {
 }
 
 /* Is the value on top one that goes by the name of its field? */
-static bool goes_by_name(lua_State *L, const char *module, bool own) {
+static bool goes_by_name(lua_State *L, bool own) {
   switch (lua_type(L, -1)) {
     case LUA_TFUNCTION: return own || lua_iscfunction(L, -1);
     case LUA_TTABLE: return own;
-    case LUA_TUSERDATA: return strcmp(module, "io") == 0;
     default: return false;
   }
 }
@@ -135,7 +138,7 @@ static void read_module(lua_State *L, int names, const char *module) {
   int table = lua_gettop(L);
   lua_pushnil(L);
   while (lua_next(L, table)) {
-    if (lua_type(L, -2) == LUA_TSTRING && goes_by_name(L, module, own)) {
+    if (lua_type(L, -2) == LUA_TSTRING && goes_by_name(L, own)) {
       lua_pushvalue(L, -1);
       if (lua_rawget(L, names) == LUA_TNIL) {
         lua_pushvalue(L, -2); /* stack: key, value, nil, value */
@@ -178,12 +181,20 @@ static void read_names(lua_State *L, int self) {
   lua_settop(L, top);
 }
 
+/* [-1, +2] "module\0field" in two strings. */
+static void split_name(lua_State *L) {
+  size_t length;
+  const char *module = lua_tolstring(L, -1, &length);
+  const char *field = module + strlen(module) + 1;
+  lua_pushstring(L, module);
+  lua_pushlstring(L, field, length - (size_t)(field - module));
+  lua_remove(L, -3);
+}
+
 /* [-0, +0 or 2] Look the value at idx up in the names. False where it has
  * none; where what was read is not so any more, the names count as unread. */
 static bool look_up(lua_State *L, ar_copier *c, int self, int idx) {
   int top = lua_gettop(L);
-  const char *module;
-  size_t length;
   bool is;
   lua_getiuservalue(L, self, AR_COPIER_NAMES);
   lua_pushvalue(L, idx);
@@ -192,32 +203,65 @@ static bool look_up(lua_State *L, ar_copier *c, int self, int idx) {
     return false;
   }
   lua_replace(L, top + 1);
-  module = lua_tolstring(L, top + 1, &length);
-  push_loaded(L, ar_embed_is_hidden(module));
-  lua_pushstring(L, module);
-  lua_pushlstring(L, module + strlen(module) + 1, length - strlen(module) - 1);
-  /* stack: name, loaded, module, field */
-  lua_pushvalue(L, top + 3);
-  is = lua_rawget(L, top + 2) == LUA_TTABLE;
+  split_name(L); /* stack: module, field */
+  push_loaded(L, ar_embed_is_hidden(lua_tostring(L, top + 1)));
+  lua_pushvalue(L, top + 1);
+  is = lua_rawget(L, top + 3) == LUA_TTABLE;
   if (is) {
-    lua_pushvalue(L, top + 4);
+    lua_pushvalue(L, top + 2);
     (void)lua_rawget(L, -2);
     is = lua_rawequal(L, -1, idx);
   }
-  if (!is) {
+  if (!is)
     c->n_named = -1;
+  lua_settop(L, is ? top + 2 : top);
+  return is;
+}
+
+/* [-0, +0 or 2] The same for a function of C that every state has. */
+static bool look_up_standard(lua_State *L, int self, int idx) {
+  union {
+    lua_CFunction f;
+    void *p;
+  } address = {.f = lua_tocfunction(L, idx)};
+  int top = lua_gettop(L);
+  if (address.f == NULL)
+    return false;
+  if (lua_getiuservalue(L, self, AR_COPIER_STANDARD) != LUA_TTABLE) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, ar_key_standard);
+    lua_call(L, 0, 1);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, self, AR_COPIER_STANDARD);
+  }
+  if (lua_rawgetp(L, -1, address.p) != LUA_TSTRING) {
     lua_settop(L, top);
     return false;
   }
-  lua_settop(L, top + 4);
-  lua_remove(L, top + 1);
-  lua_remove(L, top + 1);
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+  split_name(L);
   return true;
+}
+
+/* [-0, +0 or 2] The same for a standard file, wherever a script keeps it. */
+static bool look_up_file(lua_State *L, int idx) {
+  FILE *const files[] = {stdin, stdout, stderr};
+  static const char *const names[] = {"stdin", "stdout", "stderr"};
+  const luaL_Stream *stream = luaL_testudata(L, idx, LUA_FILEHANDLE);
+  for (size_t i = 0; stream != NULL && i < ar_countof(files); i++)
+    if (stream->closef != NULL && stream->f == files[i]) {
+      lua_pushliteral(L, LUA_IOLIBNAME);
+      lua_pushstring(L, names[i]);
+      return true;
+    }
+  return false;
 }
 
 bool ar_known_push_field(lua_State *L, ar_copier *c, int self, int idx) {
   idx = lua_absindex(L, idx);
-  if (look_up(L, c, self, idx))
+  if (lua_type(L, idx) == LUA_TUSERDATA)
+    return look_up_file(L, idx);
+  if (look_up_standard(L, self, idx) || look_up(L, c, self, idx))
     return true;
   note_modules(L, c);
   if (c->n_named == (lua_Integer)c->modules.used)
@@ -304,7 +348,10 @@ static void push_key(lua_State *L, int idx) {
     lua_remove(L, -2);
     return;
   }
-  lua_pushfstring(L, "[%s]", luaL_typename(L, idx));
+  if (lua_isboolean(L, idx))
+    lua_pushstring(L, lua_toboolean(L, idx) ? "[true]" : "[false]");
+  else
+    lua_pushfstring(L, "[%s]", luaL_typename(L, idx));
 }
 
 /* [-0, +1] How the table at `holder` holds the value at `value`. */
@@ -357,7 +404,7 @@ static void push_path(ar_writer *w) {
     lua_concat(L, 2);
     lua_replace(L, path);
     lua_replace(L, value); /* the holder is the next to be found */
-    at = w->c->parents[at];
+    at = w->walk->parents[at];
   }
   root = at & ~AR_WRITER_ROOT;
   if ((int)root < how->n_labels)

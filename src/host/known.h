@@ -13,6 +13,16 @@
 
 #include "host/copier.h"
 
+/*
+ * The registry's key of a C function that returns a table: "module\0field" by
+ * the address of each function of C that a state has in the beginning.
+ *
+ * A script may put what it likes where it likes (`string.fmt = string.format`,
+ * `os.time = socket.gettime`), so that its own modules do not say what others
+ * have.
+ */
+extern const char ar_key_standard[];
+
 /* Is the module of this name part of the program? */
 bool ar_known_is_own(const char *module);
 
