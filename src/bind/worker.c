@@ -61,31 +61,84 @@ static int pack(lua_State *L) {
   return 0;
 }
 
-/* [-n, +0] ... into the parcel, which is emptied. False: no memory. */
-static bool pack_into(lua_State *L, ar_parcel *parcel, int n,
-                      const ar_copying *how) {
+/* [-n, +0 or 1] ... into the parcel, which is emptied. False: they cannot be,
+ * for the error that is on top then. */
+static bool try_pack(lua_State *L, ar_parcel *parcel, int n,
+                     const ar_copying *how) {
   packing p = {parcel, how};
   int first = lua_gettop(L) - n + 1;
   ar_parcel_clear(parcel);
   if (!lua_checkstack(L, 8)) {
-    lua_pop(L, n);
+    lua_settop(L, first); /* that one place will do for what is to be said */
+    lua_pushnil(L);
+    lua_replace(L, first);
     return false;
   }
   lua_pushcfunction(L, pack);
   lua_insert(L, first);
   lua_pushlightuserdata(L, &p);
   lua_insert(L, first + 1);
-  if (lua_pcall(L, n + 1, 0, 0) == LUA_OK)
-    return true;
-  ar_parcel_clear(parcel);
-  lua_pushcfunction(L, pack); /* stack: error, pack */
-  lua_pushlightuserdata(L, &p);
+  return lua_pcall(L, n + 1, 0, 0) == LUA_OK;
+}
+
+/* [-1, +0] The error that is on top instead. False: no memory. */
+static bool pack_instead(lua_State *L, ar_parcel *parcel,
+                         const ar_copying *how) {
   lua_pushboolean(L, 0);
-  lua_rotate(L, -4, -1); /* stack: pack, parcel, false, error */
-  if (lua_pcall(L, 3, 0, 0) == LUA_OK)
+  lua_insert(L, -2);
+  if (try_pack(L, parcel, 2, how))
     return true;
   lua_pop(L, 1);
   return false;
+}
+
+/* [-n, +0] ... or an error instead. */
+static bool pack_into(lua_State *L, ar_parcel *parcel, int n,
+                      const ar_copying *how) {
+  return try_pack(L, parcel, n, how) || pack_instead(L, parcel, how);
+}
+
+static int to_text(lua_State *L) {
+  (void)luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+/* stack: an error, why it cannot be told as it was */
+static int combine(lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushcfunction(L, to_text);
+  lua_pushvalue(L, 1);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+    lua_pushstring(L, luaL_typename(L, 1));
+  lua_replace(L, 1);
+  lua_settop(L, 2);
+  if (ar_is_error(L, 2))
+    lua_getfield(L, 2, "message");
+  else
+    lua_pushvalue(L, 2);
+  ar_raise(L, "TypeError", "%s; the error was: %s", lua_tostring(L, 3),
+           lua_tostring(L, 1));
+}
+
+/* [-3, +0] false, an error, its traceback: into the parcel. Where the error
+ * cannot be copied, at least what it said. */
+static bool pack_error(lua_State *L, ar_parcel *parcel, const ar_copying *how) {
+  static const char *const labels[] = {"answer", "error", "traceback"};
+  ar_copying mine = *how;
+  int saved = lua_gettop(L) - 2;
+  mine.labels = labels;
+  mine.n_labels = (int)ar_countof(labels);
+  lua_pushvalue(L, saved + 1);
+  lua_insert(L, saved); /* stack: error, false, error, traceback */
+  if (try_pack(L, parcel, 3, &mine)) {
+    lua_settop(L, saved - 1);
+    return true;
+  }
+  /* stack: error, the other error */
+  lua_pushcfunction(L, combine);
+  lua_insert(L, saved);
+  (void)lua_pcall(L, 2, 0, 0);
+  return pack_instead(L, parcel, how);
 }
 
 ar_parcel *ar_worker_pack_answer(lua_State *L, int n, const ar_copying *how) {
@@ -201,9 +254,12 @@ static void call_function(lua_State *L, turn *t) {
   status = lua_pcall(L, nargs, LUA_MULTRET, f - 1);
   lua_pushboolean(L, status == LUA_OK);
   lua_replace(L, f - 1);
-  if (status != LUA_OK) /* stack: ..., false, error */
-    ar_traceback_push(L, f);
-  t->answered = pack_into(L, t->parcel, lua_gettop(L) - f + 2, t->how);
+  if (status == LUA_OK) {
+    t->answered = pack_into(L, t->parcel, lua_gettop(L) - f + 2, t->how);
+    return;
+  }
+  ar_traceback_push(L, f); /* stack: ..., false, error, traceback */
+  t->answered = pack_error(L, t->parcel, t->how);
 }
 
 static int serve_protected(lua_State *L) {

@@ -28,6 +28,7 @@ local move = table.move
 ---@field parents anyio.Path[] the path's parent, that one's parent, ...
 ---@field limiter? anyio.CapacityLimiter
 local Path = class.new "Path"
+Path.__copies = "value" -- to other threads and processes
 
 local function text_of(root, names)
   local text = root .. concat(names, "/")

@@ -187,6 +187,49 @@ t.test("weak tables and finalizers work on the other side", function()
   end, setmetatable({}, {__gc = function() end, log = {}})), "table")
 end)
 
+t.test("a path is copied", function()
+  local Source = anyio.Path.extend "Source"
+  for _, how in ipairs{"to_thread", "to_process", "to_interpreter"} do
+    local copy, name, text = anyio[how].run_sync(function(p)
+      return p / "c.lua", p.name, tostring(p)
+    end, anyio.Path("/a", "b"))
+    t.eq({tostring(copy), name, text}, {"/a/b/c.lua", "b", "/a/b"})
+    t.ok(anyio.isinstance(copy, anyio.Path))
+    t.eq(anyio[how].run_sync(function(p) return tostring(p.parent), p.suffix end, Source "x/y.c"), "x")
+  end
+end)
+
+t.test("keys of every kind", function()
+  local keys = {[1] = "int", [1.5] = "float", [math.huge] = "inf", [true] = "true", [false] = "false",
+    [""] = "empty", ["\0"] = "zero", [-1] = "minus", [math.mininteger] = "least", [2^53] = "big",
+    [3] = "hole"}
+  for _, how in ipairs{"to_thread", "to_process"} do
+    local copy = anyio[how].run_sync(function(k) return k end, keys)
+    t.eq(copy, keys)
+    for k in pairs(copy) do t.ok(keys[k]) end
+  end
+  t.eq({run_sync(function(k) local f, v = next(k) return type(f), f(), v end,
+    {[function() return 7 end] = "function"})}, {"function", 7, "function"})
+end)
+
+t.test("metamethods are not asked", function()
+  local function no() error "asked" end
+  local p = setmetatable({1, x = 2}, {__index = no, __newindex = no, __len = no, __pairs = no,
+    __eq = no, __tostring = no, __call = no, __metatable = "locked", __name = "Proxy"})
+  for _, how in ipairs{"to_thread", "to_process"} do
+    local length, x, meta, ok, err = anyio[how].run_sync(function(q)
+      return rawlen(q), rawget(q, "x"), getmetatable(q), pcall(function() return q.y end)
+    end, p)
+    t.eq({length, x, meta, ok}, {1, 2, "locked", false})
+    t.ok(err:find "asked")
+  end
+end)
+
+t.test("functions without debug information", function()
+  local f = load(string.dump(load "local a = 5 return function(...) return a, select('#', ...), ... end", true))()
+  t.eq({run_sync(f, nil, 1)}, {5, 2, nil, 1})
+end)
+
 t.test("what cannot be copied can be handed back", function()
   local event = anyio.Event()
   local send, receive = anyio.create_memory_object_stream(1)

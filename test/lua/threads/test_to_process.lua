@@ -171,6 +171,15 @@ t.test("[PRC-14] what cannot be copied is an error that says where it is", funct
   local co = coroutine.create(print)
   t.raises("function (upvalue 'co'): thread", run_sync, function() return co end)
   t.raises("result 1.co: thread", run_sync, function() return {co = coroutine.create(print)} end)
+  t.raises("result 2[true]: FILE*", run_sync, function() return 1, {[true] = io.tmpfile()} end)
+  t.raises("error.info.co: thread (it cannot be copied to another process); the error was: "
+    .. "ValueError: no good", run_sync, function()
+      error(require("anyio").ValueError("no good", {info = {co = coroutine.create(print)}}))
+    end)
+  t.raises("error: thread", run_sync, function() error(coroutine.create(print)) end)
+  local silent = setmetatable({co = co}, {__tostring = function() error "never" end})
+  t.raises("error.co: thread", run_sync, function(s) s.co = coroutine.create(print) error(s) end,
+    setmetatable({}, {__tostring = getmetatable(silent).__tostring}))
   t.eq(to_process.current_default_process_limiter().borrowed_tokens, before)
 end)
 
