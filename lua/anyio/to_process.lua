@@ -4,6 +4,7 @@ local errors = require "anyrun.errors"
 local native_run = require "_anyrun.run"
 local options = require "anyrun.options"
 local peer = require "_anyrun.peer"
+local signal_lib = require "_anyrun.signal"
 local spec = require "anyrun.spec"
 local task_lib = require "_anyrun.task"
 local threads = require "anyrun.threads"
@@ -39,10 +40,14 @@ local function pool_of_run()
   return pool
 end
 
--- The process that worked last, or a new one. Those that were idle for too
--- long are ended.
+-- The process that worked last and is still there, or a new one. Those that
+-- were idle for too long are ended.
 local function take(pool)
   local idle = table.remove(pool)
+  while idle and not idle.process:is_idle() do
+    idle.process:kill()
+    idle = table.remove(pool)
+  end
   local oldest = time.monotonic() - MAX_IDLE
   while pool[1] and pool[1].since < oldest do
     table.remove(pool, 1).process:kill()
@@ -50,24 +55,30 @@ local function take(pool)
   return idle and idle.process or peer.start()
 end
 
-local function broken(cause)
-  return errors.BrokenWorkerProcess(
-    "a worker process has died, or has answered nonsense", { cause = cause })
+local function broken(cause, ending)
+  local what = "a worker process has died, or has answered nonsense"
+  if ending then
+    what = ending < 0
+      and "was killed by " .. (signal_lib.name(-ending) or "signal " .. -ending)
+      or "has ended with exit status " .. ending
+    what = "a worker process " .. what
+  end
+  return errors.BrokenWorkerProcess(what, { cause = cause })
 end
 
 -- Raises what is wrong with the process, or what the function raised.
-local function fail(status, err, traceback)
+local function fail(ending, status, err, traceback)
   if status == "refused" then
-    error(broken(errors.OSError(err, { code = traceback })), 0)
+    error(broken(errors.OSError(err, { code = traceback }), ending), 0)
   elseif status == "broken" then
     error(broken(err), 0)
   end
   threads.fail(false, status, err, traceback, "in a worker process")
 end
 
-local function outcome(status, ...)
+local function outcome(ending, status, ...)
   if status == true then return ... end
-  return fail(status, ...)
+  return fail(ending, status, ...)
 end
 
 -- The answer was read, or nonsense came. A process that works goes back.
@@ -77,13 +88,15 @@ local function finish(process, call, read, status, ...)
     process:kill()
     error(broken(status), 0)
   end
+  local ending
   if status == true or status == false then
     local pool = pool_of_run()
     pool[#pool + 1] = { process = process, since = time.monotonic() }
   else
+    ending = process:ending()
     process:kill()
   end
-  return outcome(status, ...)
+  return outcome(ending, status, ...)
 end
 
 local function work(process, call, cancellable)

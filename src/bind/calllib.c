@@ -77,11 +77,15 @@ static ar_abort abort_leaving(ar_task *t, ar_cause cause) {
   return leave(t);
 }
 
-/* ... and waits, as control-C does; a native request is not held back. */
+/* ... and waits, as control-C does, mostly; a native request is not held back.
+ */
 static ar_abort abort_staying(ar_task *t, ar_cause cause) {
+  const ar_call *call = (const ar_call *)(uintptr_t)t->kit->wait.object;
+  tell(t);
+  if (cause == AR_CAUSE_INTERRUPT && call->interruptible)
+    return leave(t);
   if (cause == AR_CAUSE_INTERRUPT)
     t->interrupted = true; /* at the next wait */
-  tell(t);
   if (cause == AR_CAUSE_NATIVE || cause == AR_CAUSE_ABANDON)
     return leave(t);
   return AR_ABORT_LATER;

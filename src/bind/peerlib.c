@@ -18,6 +18,7 @@
 #include "bind/libs.h"
 #include "bind/worker.h"
 #include "host/embed.h"
+#include "host/interrupt.h"
 #include "host/lrun.h"
 #include "host/marshal.h"
 #include "host/raise.h"
@@ -38,18 +39,29 @@ static const ar_copying answers = {false, false, answer_labels,
 
 /* ---- in the process ----------------------------------------------------- */
 
+/* Control-C is for the function that runs: it reaches the whole terminal, and
+ * not only who waits for the function. At other times it means nothing here. */
+static ar_parcel *answer_it(lua_State *L, ar_parcel *parcel, bool listen) {
+  if (listen)
+    ar_interrupt_listen(ar_host_of(L), true);
+  parcel = ar_worker_answer(L, NULL, parcel, &answers, "anyrun");
+  if (listen)
+    ar_interrupt_listen(ar_host_of(L), false);
+  return parcel;
+}
+
 /* Serve requests until nobody sends any more. */
-static int serve_all(int fd, const char *backend) {
+static int serve_all(int fd, const char *backend, bool listen) {
   lua_State *L = ar_worker_state(backend, false);
   ar_parcel *parcel = ar_parcel_new();
   ar_err err = L == NULL || parcel == NULL ? AR_ENOMEM : 0;
   while (err == 0) {
     ar_parcel_clear(parcel);
-    err = ar_frame_read(fd, parcel);
+    err = ar_peer_read(fd, parcel);
     if (err != 0)
       break;
-    parcel = ar_worker_answer(L, NULL, parcel, &answers, "anyrun");
-    err = parcel != NULL ? ar_frame_write(fd, parcel) : AR_ENOMEM;
+    parcel = answer_it(L, parcel, listen);
+    err = parcel != NULL ? ar_peer_write(fd, parcel) : AR_ENOMEM;
   }
   ar_parcel_free(parcel);
   if (L != NULL)
@@ -59,16 +71,17 @@ static int serve_all(int fd, const char *backend) {
 
 bool ar_peer_main(int argc, char **argv, int *status) {
   const size_t length = strlen(AR_PEER_OPTION);
+  bool listen;
   char *end;
   long fd;
   if (argc != 2 || strncmp(argv[1], AR_PEER_OPTION, length) != 0)
     return false;
   fd = strtol(argv[1] + length, &end, 10);
-  /* Control-C is for whoever started it, who then ends this. */
-  (void)signal(SIGINT, SIG_IGN);
+  /* Where it was ignored before, as of a job in the background, it stays so. */
+  listen = signal(SIGINT, SIG_IGN) != SIG_IGN;
   *status = EXIT_FAILURE;
-  if (*end == ',' && fd > 2 && fd < 1 << 20)
-    *status = serve_all((int)fd, end + 1);
+  if (*end == ',' && fd > 2 && fd < 1 << 20 && ar_peer_become((int)fd))
+    *status = serve_all((int)fd, end + 1, listen);
   return true;
 }
 
@@ -120,8 +133,21 @@ static int peer_kill(lua_State *L) {
   return 0;
 }
 
-static int peer_is_alive(lua_State *L) {
-  lua_pushboolean(L, check_peer(L, 1)->peer != NULL);
+/* process:is_idle() -> is it alive, between two calls? */
+static int peer_is_idle(lua_State *L) {
+  const ar_peer *peer = check_peer(L, 1)->peer;
+  lua_pushboolean(L, peer != NULL && ar_peer_is_idle(peer));
+  return 1;
+}
+
+/* process:ending() -> after a call that was refused: its exit status, or the
+ * signal that killed it, negative; nil where that is not known */
+static int peer_ending(lua_State *L) {
+  const ar_peer *peer = check_peer(L, 1)->peer;
+  int status;
+  if (peer == NULL || !ar_peer_end(peer, &status))
+    return 0;
+  lua_pushinteger(L, status);
   return 1;
 }
 
@@ -210,7 +236,8 @@ static int peer_prepare(lua_State *L) {
   call = ar_call_push_new(L);
   lua_insert(L, 1);
   ar_call_at_home(L, call, run);
-  lua_pushnil(L); /* no context, no name */
+  call->interruptible = true; /* the process can be killed */
+  lua_pushnil(L);             /* no context, no name */
   lua_pushnil(L);
   lua_rotate(L, 2, 2);
   call->request = ar_parcel_new();
@@ -257,7 +284,8 @@ static int peer_cpus(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"kill", peer_kill},
-                                   {"is_alive", peer_is_alive},
+                                   {"is_idle", peer_is_idle},
+                                   {"ending", peer_ending},
                                    {"__gc", peer_kill},
                                    {NULL, NULL}};
 

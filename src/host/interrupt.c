@@ -140,21 +140,38 @@ void ar_interrupt_attach(ar_host *host) {
   ar_signal_attach(shared.loop);
 }
 
-void ar_interrupt_open(ar_host *host) {
-  struct sigaction mine, old;
+static void set_handler(int signum, void (*handler)(int)) {
+  struct sigaction action;
+  action.sa_handler = handler;
+  action.sa_flags = 0;
+  sigemptyset(&action.sa_mask);
+  (void)sigaction(signum, &action, NULL);
+}
+
+static void begin(ar_host *host) {
   host->listens = true;
   shared.loop = NULL;
   shared.pending = 0;
   shared.unheard = 0;
   shared.host = host;
-  mine.sa_handler = on_signal;
-  mine.sa_flags = 0;
-  sigemptyset(&mine.sa_mask);
+}
+
+void ar_interrupt_open(ar_host *host) {
+  struct sigaction old;
+  begin(host);
   for (size_t i = 0; i < ar_countof(signals); i++) {
     /* One that is ignored (nohup, a background job) stays ignored. */
     if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-      (void)sigaction(signals[i], &mine, NULL);
+      set_handler(signals[i], on_signal);
   }
+}
+
+void ar_interrupt_listen(ar_host *host, bool on) {
+  if (!on)
+    set_handler(SIGINT, SIG_IGN);
+  begin(host);
+  if (on)
+    set_handler(SIGINT, on_signal);
 }
 
 void ar_interrupt_close(ar_host *host) {

@@ -20,6 +20,10 @@ void ar_interrupt_open(ar_host *host);
 /* Give them back. */
 void ar_interrupt_close(ar_host *host);
 
+/* The same for control-C alone; it is ignored, and what is pending forgotten,
+ * while this is off. */
+void ar_interrupt_listen(ar_host *host, bool on);
+
 /* The current run or coroutine of the host changed. */
 void ar_interrupt_attach(ar_host *host);
 

@@ -6,9 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,52 +23,88 @@ extern char **environ;
 /* What is read at a time, before it is known that there is more. */
 #define PIECE ((size_t)64 * 1024)
 
+/* So long it may take to end when its end of the frames is closed. */
+#define LAST_MOMENT 1000 /* milliseconds */
+
 struct ar_peer {
   atomic_uint count;
   pid_t pid;
   int fd;
+  int pidfd; /* ready when it has ended; -1: the system has none */
+  /* Of the thread that exchanges, and then of who heard of its end: */
+  bool ended;
+  int status; /* as ar_peer_end has it */
 };
 
 /* ---- frames ------------------------------------------------------------- */
 
-static ar_err write_all(int fd, const unsigned char *bytes, size_t n) {
+/* Where frames pass, and what is ready when the other side is dead (or -1). */
+typedef struct {
+  int fd;
+  int death;
+} line;
+
+/* Wait until something can pass. What a dead one has left is still read. */
+static ar_err wait_for(line l, short events) {
+  struct pollfd polls[] = {{l.fd, events, 0}, {l.death, POLLIN, 0}};
+  int n;
+  do
+    n = poll(polls, ar_countof(polls), -1);
+  while (n < 0 && errno == EINTR);
+  if (n < 0)
+    return ar_err_from_errno(errno);
+  return polls[0].revents != 0 ? 0 : AR_EOF;
+}
+
+/* After a call that could not do it at once. */
+static ar_err again(line l, short events) {
+  if (errno == EINTR)
+    return 0;
+  if (errno != EAGAIN && errno != EWOULDBLOCK)
+    return ar_err_from_errno(errno);
+  return wait_for(l, events);
+}
+
+static ar_err write_all(line l, const unsigned char *bytes, size_t n) {
   while (n > 0) {
-    ssize_t written = send(fd, bytes, n, MSG_NOSIGNAL);
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written < 0)
-      return ar_err_from_errno(errno);
-    bytes += written;
-    n -= (size_t)written;
+    ssize_t written = send(l.fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ar_err err = written < 0 ? again(l, POLLOUT) : 0;
+    if (err != 0)
+      return err;
+    if (written > 0) {
+      bytes += written;
+      n -= (size_t)written;
+    }
   }
   return 0;
 }
 
-ar_err ar_frame_write(int fd, const ar_parcel *parcel) {
+static ar_err write_frame(line l, const ar_parcel *parcel) {
   uint64_t size = parcel->size;
-  ar_err err = write_all(fd, (const unsigned char *)&size, sizeof size);
-  return err != 0 ? err : write_all(fd, parcel->bytes, parcel->size);
+  ar_err err = write_all(l, (const unsigned char *)&size, sizeof size);
+  return err != 0 ? err : write_all(l, parcel->bytes, parcel->size);
 }
 
-static ar_err read_all(int fd, unsigned char *bytes, size_t n) {
+static ar_err read_all(line l, unsigned char *bytes, size_t n) {
   while (n > 0) {
-    ssize_t got = read(fd, bytes, n);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return ar_err_from_errno(errno);
+    ssize_t got = recv(l.fd, bytes, n, MSG_DONTWAIT);
+    ar_err err = got < 0 ? again(l, POLLIN) : 0;
     if (got == 0)
       return AR_EOF;
-    bytes += got;
-    n -= (size_t)got;
+    if (err != 0)
+      return err;
+    if (got > 0) {
+      bytes += got;
+      n -= (size_t)got;
+    }
   }
   return 0;
 }
 
 /* Memory is taken as the bytes come: a length alone costs nothing. */
-ar_err ar_frame_read(int fd, ar_parcel *parcel) {
+static ar_err read_frame(line l, ar_parcel *parcel) {
   uint64_t left;
-  ar_err err = read_all(fd, (unsigned char *)&left, sizeof left);
+  ar_err err = read_all(l, (unsigned char *)&left, sizeof left);
   if (err == 0 && left > AR_FRAME_MOST)
     err = AR_EPROTO;
   while (err == 0 && left > 0) {
@@ -76,7 +113,7 @@ ar_err ar_frame_read(int fd, ar_parcel *parcel) {
       n = left < parcel->size ? (size_t)left : parcel->size;
     err = ar_parcel_reserve(parcel, n);
     if (err == 0)
-      err = read_all(fd, parcel->bytes + parcel->size, n);
+      err = read_all(l, parcel->bytes + parcel->size, n);
     if (err == 0) {
       parcel->size += n;
       left -= n;
@@ -96,7 +133,8 @@ static const char *program(char *buffer, size_t size) {
   return access(buffer, X_OK) == 0 ? buffer : "/proc/self/exe";
 }
 
-static ar_err spawn(const char *backend, int fd, int null, pid_t *pid) {
+static ar_err spawn(const char *backend, int fd, int null, pid_t *pid,
+                    int *pidfd) {
   char path[4096], option[128], name[] = "anyrun";
   char *argv[] = {name, option, NULL};
   ar_spawn_spec spec = {.file = program(path, sizeof path),
@@ -106,16 +144,10 @@ static ar_err spawn(const char *backend, int fd, int null, pid_t *pid) {
                         .pass = &fd,
                         .n_pass = 1,
                         .terminal = -1,
-                        .umask = -1,
-                        .without_pidfd = true};
+                        .umask = -1};
   ar_spawn_stage stage;
-  int pidfd = -1;
-  ar_err err;
   (void)snprintf(option, sizeof option, AR_PEER_OPTION "%d,%s", fd, backend);
-  err = ar_spawn(&spec, pid, &pidfd, &stage);
-  if (pidfd >= 0)
-    (void)close(pidfd);
-  return err;
+  return ar_spawn(&spec, pid, pidfd, &stage);
 }
 
 ar_err ar_peer_start(const char *backend, ar_peer **out) {
@@ -132,7 +164,7 @@ ar_err ar_peer_start(const char *backend, ar_peer **out) {
     err = ar_err_from_errno(errno);
     goto close_null;
   }
-  err = spawn(backend, pair[1], null, &peer->pid);
+  err = spawn(backend, pair[1], null, &peer->pid, &peer->pidfd);
   (void)close(pair[1]);
   if (err != 0) {
     (void)close(pair[0]);
@@ -154,23 +186,80 @@ void ar_peer_take(ar_peer *peer) {
   (void)atomic_fetch_add(&peer->count, 1);
 }
 
-/* It is reaped by the last one to have it: until then its number is its own. */
+/* It is reaped by the last one to have it: until then its number is its own.
+ * Who waits for its frames is woken, whoever else may have their other end. */
 void ar_peer_kill(ar_peer *peer) {
   (void)kill(peer->pid, SIGKILL);
+  (void)shutdown(peer->fd, SHUT_RDWR);
 }
 
 void ar_peer_drop(ar_peer *peer) {
   if (peer == NULL || atomic_fetch_sub(&peer->count, 1) != 1)
     return;
   (void)close(peer->fd);
+  if (peer->pidfd >= 0)
+    (void)close(peer->pidfd);
   (void)kill(peer->pid, SIGKILL);
   while (waitpid(peer->pid, NULL, 0) < 0 && errno == EINTR)
     continue;
   ar_mem_free(peer, sizeof *peer);
 }
 
+bool ar_peer_is_idle(const ar_peer *peer) {
+  struct pollfd polls[] = {{peer->fd, POLLIN, 0}, {peer->pidfd, POLLIN, 0}};
+  return poll(polls, ar_countof(polls), 0) == 0;
+}
+
+/* It talks no more: how did it end? It stays to be reaped. */
+static void note_end(ar_peer *peer) {
+  struct pollfd poll_it = {peer->pidfd, POLLIN, 0};
+  siginfo_t info;
+  if (peer->pidfd >= 0)
+    (void)poll(&poll_it, 1, LAST_MOMENT);
+  info.si_pid = 0;
+  if (waitid(P_PID, (id_t)peer->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+      info.si_pid == 0)
+    return;
+  peer->ended = true;
+  peer->status = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+}
+
 ar_err ar_peer_exchange(ar_peer *peer, const ar_parcel *request,
                         ar_parcel *answer) {
-  ar_err err = ar_frame_write(peer->fd, request);
-  return err != 0 ? err : ar_frame_read(peer->fd, answer);
+  line l = {peer->fd, peer->pidfd};
+  ar_err err = write_frame(l, request);
+  if (err == 0)
+    err = read_frame(l, answer);
+  if (err == AR_EOF || err == AR_EPIPE || err == AR_ECONNRESET)
+    note_end(peer);
+  return err;
+}
+
+bool ar_peer_end(const ar_peer *peer, int *status) {
+  *status = peer->status;
+  return peer->ended;
+}
+
+/* ---- the other side ----------------------------------------------------- */
+
+bool ar_peer_become(int fd) {
+  struct pollfd poll_it = {fd, 0, 0};
+  int type;
+  socklen_t size = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+      fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+    return false;
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  /* Who started it may have died before it asked to be told. */
+  return poll(&poll_it, 1, 0) == 0;
+}
+
+ar_err ar_peer_read(int fd, ar_parcel *request) {
+  line l = {fd, -1};
+  return read_frame(l, request);
+}
+
+ar_err ar_peer_write(int fd, const ar_parcel *answer) {
+  line l = {fd, -1};
+  return write_frame(l, answer);
 }

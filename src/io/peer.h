@@ -6,6 +6,9 @@
  * count. A frame is its length, eight bytes in this machine's order, and so
  * many bytes. The peer runs bytecode that we send it, and we run what it sends
  * back: it is our own child, and nobody else has the other end.
+ *
+ * That it has died is seen by itself, not only by the end of its frames: a
+ * child of its own may have inherited their descriptor. It dies with us.
  */
 
 #ifndef ar_peer_h
@@ -33,12 +36,25 @@ void ar_peer_drop(ar_peer *peer);
 /* It ends, whatever it does. */
 void ar_peer_kill(ar_peer *peer);
 
+/* Between two exchanges: is it alive, and silent? */
+bool ar_peer_is_idle(const ar_peer *peer);
+
 /* Send a request and read the answer; AR_EOF where it has ended. */
 AR_MUST_CHECK ar_err ar_peer_exchange(ar_peer *peer, const ar_parcel *request,
                                       ar_parcel *answer);
 
-/* A frame over a descriptor, by either side. */
-AR_MUST_CHECK ar_err ar_frame_write(int fd, const ar_parcel *parcel);
-AR_MUST_CHECK ar_err ar_frame_read(int fd, ar_parcel *parcel);
+/* How it ended, after an exchange that failed: its exit status, or the signal
+ * that killed it, negative. False where that is not known. */
+bool ar_peer_end(const ar_peer *peer, int *status);
+
+/* ---- the other side ----------------------------------------------------- */
+
+/* This process is a peer, with this descriptor: its children do not get it, and
+ * this ends when who started it does. False: it is no peer's. */
+bool ar_peer_become(int fd);
+
+/* A frame from and to who started it. */
+AR_MUST_CHECK ar_err ar_peer_read(int fd, ar_parcel *request);
+AR_MUST_CHECK ar_err ar_peer_write(int fd, const ar_parcel *answer);
 
 #endif

@@ -54,6 +54,7 @@ struct ar_call {
   const char *backend; /* default of a state made for it (a constant) */
   ar_mailbox *home;    /* ref; NULL: nobody hears of it in a loop */
   void (*on_news)(ar_call *call); /* on the loop's thread */
+  bool interruptible; /* control-C ends the wait for it, as nothing else does */
   ar_call *backs; /* counted: it is refused when this one is over; or NULL */
   ar_door *door;  /* counted: who takes asks that nobody serves; or NULL */
   /* Of one side only: */
