@@ -20,13 +20,13 @@ t.test("what a script calls a standard function makes no difference", function()
   for _, how in ipairs{"to_thread", "to_process", "to_interpreter"} do
     local run_sync = anyio[how].run_sync
     local print_, format, exit = print, string.format, os.exit
-    for i = 1, 40 do string["alias" .. i], _G["alias" .. i] = format, print_ end
+    for i = 1, 40 do package.loaded.string["alias" .. i], _G["alias" .. i] = format, print_ end
     package.loaded.by_hand = {format = format, exit = exit}
     local ok, err = anyio.pcall(function()
       t.eq({run_sync(function() return format("%d", 3), print_ == print, type(exit) end)},
         {"3", true, "function"})
     end)
-    for i = 1, 40 do string["alias" .. i], _G["alias" .. i] = nil, nil end
+    for i = 1, 40 do package.loaded.string["alias" .. i], _G["alias" .. i] = nil, nil end
     package.loaded.by_hand = nil
     t.ok(ok, tostring(err))
     with_field(string, "format", string.rep, function()
