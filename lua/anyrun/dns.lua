@@ -8,7 +8,7 @@ local options = require "anyrun.options"
 local time_lib = require "_anyrun.time"
 
 local error, ipairs, math_type = error, ipairs, math.type
-local pairs, tostring, type = pairs, tostring, type
+local pairs, tonumber, tostring, type = pairs, tonumber, tostring, type
 
 ---@class anyrun.dns
 local dns = {}
@@ -17,10 +17,15 @@ local function value_error(level, text, ...)
   error(errors.ValueError(text:format(...)), level + 1)
 end
 
+local MOST <const> = 0x7fffffff -- C's int
+
 -- The number of a name of `rows`; a number stands for itself.
 local function number_of(rows, what, value, level)
   if value == nil then return 0 end
-  if math_type(value) == "integer" then return value end
+  if math_type(value) == "integer" then
+    if value >= 0 and value <= MOST then return value end
+    value_error(level + 1, "there is no %s %d", what, value)
+  end
   local number = rows[value]
   if number then return number end
   local known = {}
@@ -51,13 +56,15 @@ end
 ---@usage dns.check_port(port, 3)
 function dns.check_port(port, level)
   if port < 0 or port > 65535 then
-    value_error(level, "port must be between 0 and 65535, not %d", port)
+    value_error(level, "port must be between 0 and 65535, not %.0f", port)
   end
   return port
 end
 
 local function service_of(port, level)
-  if math_type(port) == "integer" then dns.check_port(port, level + 1) end
+  local number = type(port) == "string" and port:match "^%d+$" and tonumber(port)
+    or port
+  if type(number) == "number" then dns.check_port(number, level + 1) end
   return port and tostring(port)
 end
 
@@ -99,21 +106,23 @@ local LOOK_UP <const> = {
 ---@param host? string a name or an address; nil: this machine
 ---@param port? integer|string a number, or a service's name
 ---@param opts? table `family`, `type`, `proto`, `flags`
+---@param level? integer whose line an error names; 2, the caller's, when absent
 ---@return table[] entries `{family, type, proto, canonname, address}`
 ---Checkpoint: always.
 ---Raises: gaierror (an OSError) when there is none; ValueError for a name of
 --- a family, type or flag that is not known.
 ---@usage local entries = dns.raw("localhost", 80)
-function dns.raw(host, port, opts)
-  options.arg("getaddrinfo", 1, host, "string?")
-  options.arg("getaddrinfo", 2, port, "integer|string?")
-  opts = options.check("getaddrinfo", opts, LOOK_UP, 3)
-  local family = number_of(dns_lib.families, "family", opts.family, 2)
-  local kind = number_of(dns_lib.types, "type", opts.type, 2)
-  local proto = number_of(dns_lib.protocols, "protocol", opts.proto, 2)
-  local flags = flags_of(dns_lib.flags, opts.flags, 2)
+function dns.raw(host, port, opts, level)
+  level = level or 2
+  options.arg("getaddrinfo", 1, host, "string?", level + 1)
+  options.arg("getaddrinfo", 2, port, "integer|string?", level + 1)
+  opts = options.check("getaddrinfo", opts, LOOK_UP, 3, level + 1)
+  local family = number_of(dns_lib.families, "family", opts.family, level)
+  local kind = number_of(dns_lib.types, "type", opts.type, level)
+  local proto = number_of(dns_lib.protocols, "protocol", opts.proto, level)
+  local flags = flags_of(dns_lib.flags, opts.flags, level)
   return (look_up(dns_lib.getaddrinfo_now, dns_lib.getaddrinfo,
-    dns.to_ascii(host), service_of(port, 2), family, kind, proto, flags))
+    dns.to_ascii(host), service_of(port, level), family, kind, proto, flags))
 end
 
 --- Host and port of an address: a scope that is not zero follows the host.
@@ -141,15 +150,22 @@ end
 --- a family, type or flag that is not known.
 ---@usage local entries = anyio.getaddrinfo("localhost", 80)
 function dns.getaddrinfo(host, port, opts)
-  local entries = dns.raw(host, port, opts)
+  local entries = dns.raw(host, port, opts, 3)
   for _, entry in ipairs(entries) do entry[5] = { dns.plain(entry[5]) } end
   return entries
 end
 
+-- Flow information and scope: nil, or 32 bits.
+local function is_part(value)
+  return value == nil or math_type(value) == "integer" and value >> 32 == 0
+end
+
 local function check_address(address, level)
   local host, port = address[1], address[2]
-  if type(host) ~= "string" or math_type(port) ~= "integer" then
-    error("bad argument #1 to 'getnameinfo' ({host, port} expected)", level + 1)
+  if type(host) ~= "string" or math_type(port) ~= "integer"
+    or not is_part(address[3]) or not is_part(address[4]) then
+    error("bad argument #1 to 'getnameinfo' ({host, port} expected, or {host, "
+      .. "port, flow, scope})", level + 1)
   end
   dns.check_port(port, level + 1)
   return host, port

@@ -145,6 +145,35 @@ t.test("a wrong argument is refused by name", function()
   t.raises("unknown option 'flag'", anyio.getnameinfo, { "::1", 1 }, { flag = 1 })
 end)
 
+t.test("numbers that are none of the system's are refused, not cut", function()
+  local too_large <const> = (1 << 32) + 2 -- AF_INET, if it were cut
+  for _, name in ipairs { "family", "type", "proto", "flags" } do
+    t.isa(t.raises(("there is no %s %d"):format(({ proto = "protocol",
+      flags = "flag" })[name] or name, too_large), anyio.getaddrinfo, "127.0.0.1", 80,
+      { [name] = too_large }), anyio.ValueError)
+  end
+  for _, port in ipairs { "65536", "70000", ("9"):rep(30) } do
+    t.isa(t.raises("port must be between 0 and 65535", anyio.getaddrinfo,
+      "127.0.0.1", port), anyio.ValueError)
+  end
+  t.isa(t.raises("there is no flag", anyio.getnameinfo, { "127.0.0.1", 80 },
+    1 << 33), anyio.ValueError)
+  for _, scope in ipairs { 1 << 32, -1, "x", 1.5 } do
+    t.raises("bad argument #1 to 'getnameinfo'", anyio.getnameinfo,
+      { "fe80::1", 80, 0, scope })
+    t.raises("bad argument #1 to 'getnameinfo'", anyio.getnameinfo,
+      { "fe80::1", 80, scope })
+  end
+end)
+
+t.test("what is wrong with a call is said at the caller's line", function()
+  local here <const> = "^[^:]*test_names%.lua:%d+: bad argument"
+  local function look_up() local _ = anyio.getaddrinfo(5) end
+  local ok, err = pcall(look_up) -- the text is looked at
+  t.no(ok)
+  t.match(err, here)
+end)
+
 t.test("a look-up in a scope that is cancelled is not begun", function()
   for _, host in ipairs { "localhost", "127.0.0.1", "no.address" } do
     local scope = anyio.CancelScope(function(s)
