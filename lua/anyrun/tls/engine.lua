@@ -75,7 +75,11 @@ end
 local function answer(self) pcall(flush, self) end
 
 local function bring(self)
-  local data = self._get(self.transport)
+  local ok, data = try(self._get, self.transport)
+  if not ok then
+    self._lost = errors.isinstance(data, errors.BrokenResourceError)
+    rethrow(data)
+  end
   if data then self._native:feed(data) else self._native:feed_end() end
   self._fills = self._fills + 1
 end
@@ -162,7 +166,8 @@ end
 ---@return boolean
 ---Checkpoint: never.
 function Engine:usable()
-  return self._shaken and not self._broken and not self._torn or false
+  return self._shaken and not self._broken and not self._torn
+    and not self._lost or false
 end
 
 local function cut_off(err)
