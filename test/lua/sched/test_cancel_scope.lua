@@ -274,6 +274,14 @@ t.test("[CS-11] a timeout inside, then a cancel without a checkpoint, leaves not
     checkpoint()
   end)
 
+t.test("aclose_forcefully is given something that can be closed", function()
+  for _, value in ipairs { 5, "x", {}, io.stdout } do
+    t.raises("bad argument #1 to 'aclose_forcefully' (resource expected, with a "
+      .. "method aclose", anyio.aclose_forcefully, value)
+  end
+  t.raises("bad argument #1 to 'aclose_forcefully'", anyio.aclose_forcefully)
+end)
+
 t.test("[CS-73] aclose_forcefully closes in a cancelled scope and swallows what results",
   function()
     local log = t.log()
