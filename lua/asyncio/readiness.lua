@@ -93,7 +93,9 @@ end
 ---Checkpoint: never.
 ---Raises: OSError; RuntimeError when a transport or stream uses it.
 ---@usage loop:add_reader(sock, function() print(sock:fileno()) end)
-function Loop:add_reader(fd, f, ...) add(self, "add_reader", "read", fd, f, ...) end
+function Loop:add_reader(fd, f, ...)
+  return add(self, "add_reader", "read", fd, f, ...)
+end
 
 --- As `add_reader`, when it can be written.
 ---@param fd integer|table
@@ -102,7 +104,9 @@ function Loop:add_reader(fd, f, ...) add(self, "add_reader", "read", fd, f, ...)
 ---Checkpoint: never.
 ---Raises: as `add_reader`.
 ---@usage loop:add_writer(sock, on_writable)
-function Loop:add_writer(fd, f, ...) add(self, "add_writer", "write", fd, f, ...) end
+function Loop:add_writer(fd, f, ...)
+  return add(self, "add_writer", "write", fd, f, ...)
+end
 
 --- Calls nobody any more. To be called before the descriptor is closed.
 ---@param fd integer|table
@@ -144,6 +148,7 @@ end
 function Loop:sock_recv(sock, n) -- luacheck: ignore 212
   check_socket("sock_recv", sock)
   options.arg("sock_recv", 2, n, "integer")
+  if n == 0 then return "" end
   return (until_done(sock, "read", "_receive_now", n))
 end
 
@@ -188,7 +193,7 @@ end
 function Loop:sock_sendto(sock, data, address) -- luacheck: ignore 212
   check_socket("sock_sendto", sock)
   options.arg("sock_sendto", 2, data, "string")
-  local host, port = socket._unpack("sock_sendto", 3, address)
+  local host, port = socket._unpack("sock_sendto", 3, address, sock)
   local tries = 0
   while not sock:_send_to_now(data, host, port) do
     tries = tries + 1
@@ -211,8 +216,7 @@ function Loop:sock_accept(sock) -- luacheck: ignore 212
   return connection, ok and address or ""
 end
 
-local function resolved(sock, address)
-  local host, port = socket._unpack("sock_connect", 2, address)
+local function resolved(sock, host, port)
   local family = sock:_family()
   if port == nil or dns.is_address(host) then return host, port end
   local entries = dns.getaddrinfo(host, port,
@@ -228,8 +232,8 @@ end
 ---@usage loop:sock_connect(sock, { "localhost", 80 })
 function Loop:sock_connect(sock, address) -- luacheck: ignore 212
   check_socket("sock_connect", sock)
-  local host, port = resolved(sock, address)
-  readiness.connect(sock, host, port)
+  local host, port = socket._unpack("sock_connect", 2, address, sock)
+  readiness.connect(sock, resolved(sock, host, port))
 end
 
 --- Connects it to an address in digits, or a path.

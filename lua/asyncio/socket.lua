@@ -5,7 +5,10 @@ local errors = require "anyrun.errors"
 local native = require "_anyrun.socket"
 local options = require "anyrun.options"
 
-local error, ipairs, setmetatable, type = error, ipairs, setmetatable, type
+local error, ipairs, math_type = error, ipairs, math.type
+local setmetatable, type = setmetatable, type
+
+local MOST <const> = 0x7fffffff -- the largest number that a descriptor can have
 
 ---@class asyncio.socket
 local socket = {}
@@ -45,6 +48,10 @@ end
 function socket.socket_from_fd(fd)
   options.arg("socket_from_fd", 1, fd, "integer")
   base.needs_asyncio "socket_from_fd"
+  if fd > MOST then
+    error(errors.ValueError(("'socket_from_fd': invalid file descriptor %d")
+      :format(fd)), 2)
+  end
   return native.adopt_plain(Socket, fd, true)
 end
 
@@ -54,10 +61,21 @@ local function pack(host, port)
   return { host, port }
 end
 
--- What an address is made of: `{host, port}` or a path.
-local function unpack_address(fname, n, address)
-  options.arg(fname, n, address, "table|string", 4)
-  if type(address) == "table" then return address[1], address[2] end
+local function is_host_and_port(value)
+  if type(value) == "table" and type(value[1]) == "string"
+    and math_type(value[2]) == "integer" then
+    return nil
+  end
+  return "{host, port} expected"
+end
+
+-- What an address is made of: `{host, port}` or a path, as the socket's family
+-- has it; any where there is no socket.
+local function unpack_address(fname, n, address, sock)
+  local inet = type(address) == "table"
+  if sock then inet = sock:_family() ~= "AF_UNIX" end
+  options.arg(fname, n, address, inet and is_host_and_port or "string", 4)
+  if inet then return address[1], address[2] end
   return address
 end
 socket._unpack, socket._pack = unpack_address, pack
@@ -68,7 +86,7 @@ socket._unpack, socket._pack = unpack_address, pack
 ---Raises: OSError; ClosedResourceError.
 ---@usage sock:bind({ "127.0.0.1", 0 })
 function Socket:bind(address)
-  self:_bind(unpack_address("bind", 1, address))
+  self:_bind(unpack_address("bind", 1, address, self))
 end
 
 --- Has it listen for connections.
@@ -123,7 +141,7 @@ function socket._fileno(fname, what)
     fd = fileno(what)
   end
   options.arg(fname, 1, fd, "integer", 4)
-  if fd < 0 then
+  if fd < 0 or fd > MOST then
     error(errors.ValueError(("'%s': invalid file descriptor %d"):format(
       fname, fd)), 3)
   end

@@ -521,6 +521,43 @@ test("the socket of a descriptor", function()
   t.raises("AF_X", asyncio.socket, "AF_X")
 end)
 
+test("what is wrong with an address, a descriptor is said at the caller's line", function()
+  local here <const> = "^[^:]*test_transports%.lua:%d+: bad argument #"
+  local a <close> = asyncio.socket()
+  local u <close> = asyncio.socket "AF_UNIX"
+  local function check(wanted, f)
+    local ok, err = pcall(f) -- the text is looked at
+    t.no(ok)
+    t.match(tostring(err), here .. wanted)
+  end
+  for _, address in ipairs { {}, { HOST }, { HOST, "80" }, { 1, 80 }, "/path" } do
+    check("1 to 'bind' %({host, port} expected, got ", function() a:bind(address) end)
+    check("2 to 'sock_connect' %({host, port} expected, got ", function()
+      loop():sock_connect(a, address)
+    end)
+    check("3 to 'sock_sendto' %({host, port} expected, got ", function()
+      loop():sock_sendto(a, "x", address)
+    end)
+  end
+  check("1 to 'bind' %(string expected, got table", function() u:bind { HOST, 0 } end)
+  check("1 to 'add_reader' %(integer expected, got string", function()
+    loop():add_reader("0", print)
+  end)
+  for _, fd in ipairs { -1, 1 << 32 } do
+    t.raises("invalid file descriptor " .. fd, loop().add_writer, loop(), fd, print)
+  end
+  t.raises("invalid file descriptor 4294967296", asyncio.socket_from_fd, 1 << 32)
+end)
+
+test("sock_recv of no bytes waits for none", function()
+  local listener <close> = asyncio.socket()
+  listener:bind { HOST, 0 }
+  listener:listen()
+  local client <close> = asyncio.socket()
+  loop():sock_connect(client, listener:getsockname())
+  t.eq(loop():sock_recv(client, 0), "")
+end)
+
 -- Datagrams ---------------------------------------------------------------------------
 
 local function packets()
