@@ -75,11 +75,7 @@ end
 local function answer(self) pcall(flush, self) end
 
 local function bring(self)
-  local ok, data = try(self._get, self.transport)
-  if not ok then
-    self._lost = errors.isinstance(data, errors.BrokenResourceError)
-    rethrow(data)
-  end
+  local data = self._get(self.transport)
   if data then self._native:feed(data) else self._native:feed_end() end
   self._fills = self._fills + 1
 end
@@ -91,7 +87,9 @@ local function fill(self)
   local ok, err = true, nil
   if fills == self._fills then ok, err = try(bring, self) end
   lock:release()
-  if not ok then rethrow(err) end
+  if ok then return end
+  self._lost = errors.isinstance(err, errors.BrokenResourceError)
+  rethrow(err)
 end
 
 -- Sends an alert, to a peer that may have stopped to listen.
@@ -166,8 +164,7 @@ end
 ---@return boolean
 ---Checkpoint: never.
 function Engine:usable()
-  return self._shaken and not self._broken and not self._torn
-    and not self._lost or false
+  return self._shaken and not (self._broken or self._torn or self._lost) or false
 end
 
 local function cut_off(err)
