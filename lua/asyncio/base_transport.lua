@@ -14,8 +14,6 @@ local HIGH <const>, LOW <const>, UV_LOW <const> = 65536, 16384, 16
 ---@class asyncio.BaseTransport
 ---@field package _lost integer 0: it is connected; grows with writes after that
 local BaseTransport = class.new "BaseTransport"
-BaseTransport._closing, BaseTransport._lost = false, 0
-BaseTransport._writing_paused, BaseTransport._told = false, false
 
 --- A transport over a connected socket, which is its own from now on.
 ---@param cls table
@@ -30,7 +28,8 @@ function BaseTransport._new(cls, loop, sock, protocol, server)
   local self = setmetatable({
     _loop = loop, _sock = sock, _protocol = protocol, _server = server,
     _high = HIGH, _low = loop._uvloop and UV_LOW or LOW,
-    _extra = { socket = sock },
+    _extra = { socket = sock }, _closing = false, _lost = 0,
+    _writing_paused = false,
   }, cls)
   owners[sock] = self
   local ok, address = errors.pcall(sock.getsockname, sock)
@@ -110,7 +109,7 @@ end
 -- The socket goes now, and the protocol hears of it soon: a run that ends
 -- before that leaves nothing open.
 function BaseTransport:_finish(err)
-  self._lost = self._lost + 1
+  self._lost, self[1] = self._lost + 1, nil
   self:_stop_reading()
   self:_stop_writing()
   self._sock:_close()

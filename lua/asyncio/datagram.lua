@@ -39,7 +39,7 @@ end
 
 local function start_reading(self)
   if self._closing or self._reader then return end
-  self._reader = self._sock:_watch("read", self._on_readable)
+  self._reader = self._sock:_watch("read", read_ready, self)
 end
 
 -- Whether the system took it, or the protocol heard why not; false: not now.
@@ -61,16 +61,19 @@ local function try_send(self, data, address)
   return true
 end
 
+local write_ready
+
 -- The first one of the queue is tried again when the system may take it.
 local function await_room(self)
   if self._writer then return end
   self._tries = self._tries + 1
   local delay = self._address == nil and socket._delay(self._sock, self._tries)
-  self._writer = delay and self._loop:call_later(delay, self._on_writable)
-    or self._sock:_watch("write", self._on_writable)
+  self._writer = delay and self._loop:call_later(delay, write_ready, self)
+    or self._sock:_watch("write", write_ready, self)
 end
 
-local function write_ready(self)
+function write_ready(self)
+  self:_stop_writing()
   local queue = self._queue
   while queue[1] and self._lost == 0 do
     if not try_send(self, queue[1][1], queue[1][2]) then
@@ -98,16 +101,6 @@ end
 function datagram.new(loop, sock, protocol, address, waiter)
   local self = BaseTransport._new(Transport, loop, sock, protocol)
   self._queue, self._address = {}, address
-  function self._on_readable()
-    self._reader = nil
-    local ok, err = errors.try(read_ready, self)
-    start_reading(self)
-    if not ok then error(err, 0) end
-  end
-  function self._on_writable()
-    self._writer = nil
-    write_ready(self)
-  end
   loop:call_soon(self._tell, self, "connection_made", self)
   loop:call_soon(start_reading, self)
   loop:call_soon(function()

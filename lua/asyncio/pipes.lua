@@ -1,6 +1,7 @@
 --- Transports over the ends of pipes that a child process has the others of.
 
 local class = require "anyrun.class"
+local errors = require "anyrun.errors"
 local native = require "_anyrun.socket"
 local readers = require "asyncio.stream_reader"
 local Socket = require("asyncio.socket").Socket
@@ -19,11 +20,20 @@ function PipeSocket:_init(pipe)
   self._waits = native.adopt_plain(Socket, pipe:fileno(), false)
 end
 
-function PipeSocket:_receive_now(max) return self._pipe:read_now(max) end
+function PipeSocket:_receive_now(max)
+  local ok, data = errors.pcall(self._pipe.read_now, self._pipe, max)
+  if ok then return data end
+  return nil, data
+end
 
-function PipeSocket:_send_now(data, from) return self._pipe:write_now(data, from) end
+function PipeSocket:_send_now(data, from)
+  from = from or 0
+  local ok, n = errors.pcall(self._pipe.write_now, self._pipe, data, from)
+  if not ok then return nil, n end
+  return n == #data - from or n
+end
 
-function PipeSocket:_watch(side, f) return self._waits:_watch(side, f) end
+function PipeSocket:_watch(...) return self._waits:_watch(...) end
 
 function PipeSocket:_close()
   if not self._pipe:is_closed() then self._waits:close() end

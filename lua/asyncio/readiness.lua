@@ -21,7 +21,7 @@ local readiness = { owners = owners }
 -- Callbacks ------------------------------------------------------------------
 
 -- Those who watch a descriptor: loop._watched[fd] = { socket, read, write },
--- where `read` and `write` are { handle, item, step }.
+-- where `read` and `write` are { socket, side, handle, native }.
 local function entry_of(self, fd, fname)
   local watched = self._watched
   if not watched then
@@ -43,24 +43,12 @@ end
 
 local function arm(watch)
   if watch.handle._cancelled or not watch.socket:_descriptor() then return end
-  watch.item = watch.socket:_watch(watch.side, watch.step)
-end
-
-local function new_watch(sock, side, handle)
-  local watch = { socket = sock, side = side, handle = handle }
-  -- Called each time that the descriptor is ready.
-  function watch.step()
-    watch.item = nil
-    if not sock:_descriptor() then return end -- closed after it became ready
-    handles.run(handle)
-    arm(watch)
-  end
-  return watch
+  watch.native = watch.socket:_watch(watch.side, handles.run, watch.handle)
 end
 
 local function drop(watch)
   watch.handle:cancel()
-  if watch.item then watch.item:cancel() end
+  if watch.native then watch.native:cancel() end
 end
 
 local function add(self, fname, side, target, f, ...)
@@ -69,7 +57,7 @@ local function add(self, fname, side, target, f, ...)
   local handle = handles.idle(self, fname, f, ...)
   local entry = entry_of(self, fd, fname)
   if entry[side] then drop(entry[side]) end
-  entry[side] = new_watch(entry.socket, side, handle)
+  entry[side] = { socket = entry.socket, side = side, handle = handle }
   self:_start(entry[side], arm)
 end
 
@@ -134,6 +122,7 @@ local function until_done(sock, side, call, ...)
   while true do
     local first, second, third = sock[call](sock, ...)
     if first ~= nil and first ~= false then return first, second, third end
+    if second ~= nil then error(second, 0) end
     sock:_wait(side)
   end
 end
@@ -176,10 +165,13 @@ end
 function Loop:sock_sendall(sock, data) -- luacheck: ignore 212
   check_socket("sock_sendall", sock)
   options.arg("sock_sendall", 2, data, "string")
-  local sent = sock:_send_now(data)
-  while sent < #data do
+  local sent = 0
+  while true do
+    local n, err = sock:_send_now(data, sent)
+    if n == true then return end
+    if not n then error(err, 0) end
+    sent = sent + n
     sock:_wait "write"
-    sent = sent + sock:_send_now(data, sent)
   end
 end
 

@@ -78,45 +78,37 @@ local start_on
 
 -- Where the system has no more to give, it is asked again later.
 local function exhausted(self, sock, err)
+  self._watches[sock]:cancel()
+  self._watches[sock] = nil
   reports.call(self._loop, { message = "socket.accept() out of system resource",
     exception = err, socket = sock })
   self._retry = self._loop:call_later(RETRY, start_on, self, sock)
 end
 
--- As many connections as may be waiting; true: go on.
+-- As many connections as may be waiting.
 local function accept(self, sock)
   for _ = 1, self._backlog do
     local ok, connection = errors.pcall(sock._accept_now, sock)
     if not ok and errors.isinstance(connection, errors.OSError) then
       if EXHAUSTED[connection.code] then
-        exhausted(self, sock, connection)
-        return false
+        return exhausted(self, sock, connection)
       elseif connection.code ~= "ECONNABORTED" then
         errors.rethrow(connection)
       end
     elseif not ok then
       errors.rethrow(connection)
     elseif connection == nil then
-      return true
+      return
     else
       connect(self, connection)
-      if self._closed then return false end
+      if self._closed then return end
     end
   end
-  return true
 end
 
 function start_on(self, sock)
   if self._closed then return end
-  local function ready()
-    self._watches[sock] = nil
-    local ok, go_on = errors.try(accept, self, sock)
-    if (not ok or go_on) and not self._closed then
-      self._watches[sock] = sock:_watch("read", ready)
-    end
-    if not ok then error(go_on, 0) end
-  end
-  self._watches[sock] = sock:_watch("read", ready)
+  self._watches[sock] = sock:_watch("read", function() accept(self, sock) end)
 end
 
 -- The server ----------------------------------------------------------------------

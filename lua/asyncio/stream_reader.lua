@@ -10,14 +10,17 @@ local options = require "anyrun.options"
 local concat, error, ipairs, max, min = table.concat, error, ipairs, math.max, math.min
 local tostring, type = tostring, type
 
-local LIMIT <const> = 65536
+local LIMIT <const>, CHUNK <const> = 65536, 65536
+
+local take_from = require("_anyrun.socket").take -- of a watch
 
 ---@class asyncio.StreamReader
 ---@field package _queue anyrun.ByteQueue what came and was not read
----@field package _waiter? asyncio.Future of the task that reads
+---@field package _waiter? asyncio.Future of the task that waits to be fed
 ---@field package _transport? table it is paused above twice the limit
+---@field package _watch? userdata by which a task may receive by itself
+---@field package [1]? userdata the same, where nothing speaks against it
 local StreamReader = class.new("StreamReader")
-StreamReader._eof, StreamReader._paused = false, false
 
 --- Makes a reader that is fed by hand, or by a protocol.
 ---@param opts? table `limit`, bytes of a line at most and half of what is kept
@@ -32,6 +35,7 @@ function StreamReader:_init(opts)
   local limit = opts.limit or LIMIT
   if limit <= 0 then error(errors.ValueError "Limit cannot be <= 0", 3) end
   self._limit, self._queue = limit, ByteQueue.new()
+  self._eof, self._paused, self._failed = false, false, false
   self._loop = opts.loop or base.loop "StreamReader"
 end
 
@@ -43,10 +47,41 @@ end
 
 -- Feeding -------------------------------------------------------------------
 
+-- A task may receive by itself where that is all there is to do.
+local function settle(self)
+  local ready = self._queue.size == 0
+    and not (self._eof or self._failed or self._waiter)
+  self[1] = ready and self._watch or nil
+end
+
+-- Whoever waits looks again.
 local function wake(self)
-  local waiter = self._waiter
+  local waiter, watch = self._waiter, self._watch
   self._waiter = nil
-  if waiter and not waiter:done() then waiter:set_result(nil) end
+  if waiter then
+    if not waiter:done() then waiter:set_result(nil) end
+  elseif watch then
+    watch:hurry()
+  end
+  settle(self)
+end
+
+-- Adds bytes; above twice the limit the transport is paused.
+local function push(self, data)
+  local queue, transport = self._queue, self._transport
+  queue:push(data)
+  self[1] = nil
+  if transport and not self._paused and queue.size > 2 * self._limit then
+    transport:pause_reading()
+    self._paused = true
+  end
+end
+
+-- By this watch it may receive by itself from now on; nil: no more.
+function StreamReader:_may_take(watch)
+  if self._watch then self._watch:hurry() end
+  self._watch = watch
+  settle(self)
 end
 
 --- The transport that feeds it, to be paused when too much comes.
@@ -64,13 +99,8 @@ function StreamReader:feed_data(data)
   options.arg("feed_data", 1, data, "string")
   if self._eof then error(errors.RuntimeError "feed_data after feed_eof", 2) end
   if data == "" then return end
-  self._queue:push(data)
   wake(self)
-  local transport, enough = self._transport, 2 * self._limit
-  if transport and not self._paused and self._queue.size > enough then
-    transport:pause_reading()
-    self._paused = true
-  end
+  push(self, data)
 end
 
 --- No more will come.
@@ -93,9 +123,7 @@ function StreamReader:exception() return self._exception end
 ---@usage reader:set_exception(asyncio.TimeoutError())
 function StreamReader:set_exception(err)
   self._failed, self._exception = true, err
-  local waiter = self._waiter
-  self._waiter = nil
-  if waiter and not waiter:done() then waiter:set_exception(err) end
+  wake(self)
 end
 
 --- Whether everything was read, and no more will come.
@@ -119,25 +147,44 @@ end
 
 local function take(self, n)
   local data = self._queue:take(n)
+  settle(self)
   resume(self)
   return data
 end
 
 -- One task at a time: two would not know who gets which bytes.
-local function wait(self, fname)
-  if self._waiter then
+local function wait_to_be_fed(self, fname)
+  if self._waiter or self._watch and self._watch:is_lent() then
     error(errors.RuntimeError(fname .. "() called while another task is "
       .. "already waiting for incoming data"), 0)
   end
+  local waiter = futures.new(self._loop)
+  self._waiter = waiter
+  settle(self)
+  local ok, err = base.try(waiter.await, waiter)
+  if self._waiter == waiter then self._waiter = nil end
+  settle(self)
+  if not ok then error(err, 0) end
+end
+
+-- What was received by itself, and is not a piece to be returned as it is.
+local function came(self, what)
+  if type(what) == "string" and what ~= "" then return push(self, what) end
+  self._transport:_received_none(what)
+end
+
+-- Waits until more came, or something changed.
+local function fill(self, fname)
+  check_failed(self)
   if self._paused then
     self._paused = false
     self._transport:resume_reading()
   end
-  local waiter = futures.new(self._loop)
-  self._waiter = waiter
-  local ok, err = base.try(waiter.await, waiter)
-  if self._waiter == waiter then self._waiter = nil end
-  if not ok then error(err, 0) end
+  local watch = not self._waiter and self._watch
+  local data, other = false, nil
+  if watch then data, other = take_from(watch, CHUNK) end
+  if data or other then return came(self, data or other) end
+  if data == false then wait_to_be_fed(self, fname) end
 end
 
 local function incomplete(self, expected)
@@ -198,7 +245,7 @@ local function read_until(self, separators, longest)
       overrun("Separator is not found, and chunk exceed the limit", consumed)
     end
     if self._eof then incomplete(self) end
-    wait(self, "readuntil")
+    fill(self, "readuntil")
   end
 end
 
@@ -254,6 +301,16 @@ local function read_all(self)
   return concat(parts)
 end
 
+local function read_slowly(self, n)
+  if n ~= nil then options.arg("read", 1, n, "integer") end
+  check_failed(self)
+  if n == 0 then return "" end
+  if n == nil or n < 0 then return read_all(self) end
+  local queue = self._queue
+  while queue.size == 0 and not self._eof do fill(self, "read") end
+  return take(self, min(n, queue.size))
+end
+
 --- Reads what is there, at least a byte.
 ---@param n? integer at most so many; negative or absent: all until the end
 ---@return string empty at the end
@@ -261,12 +318,13 @@ end
 ---Raises: the error that ended the stream.
 ---@usage local data = reader:read(4096)
 function StreamReader:read(n)
-  options.arg("read", 1, n, "integer?")
-  check_failed(self)
-  if n == 0 then return "" end
-  if n == nil or n < 0 then return read_all(self) end
-  if self._queue.size == 0 and not self._eof then wait(self, "read") end
-  return take(self, min(n, self._queue.size))
+  local watch = self[1]
+  if watch then
+    local data, other = take_from(watch, n)
+    if data then return data end
+    if other then came(self, other) end
+  end
+  return read_slowly(self, n)
 end
 
 --- Reads exactly so many bytes.
@@ -284,7 +342,7 @@ function StreamReader:readexactly(n)
   check_failed(self)
   while self._queue.size < n do
     if self._eof then incomplete(self, n) end
-    wait(self, "readexactly")
+    fill(self, "readexactly")
   end
   return take(self, n)
 end

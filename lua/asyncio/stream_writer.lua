@@ -11,6 +11,8 @@ local tasks = require "asyncio.tasks"
 local error, ipairs, pairs, setmetatable = error, ipairs, pairs, setmetatable
 local tostring, warn = tostring, warn
 
+local send_now = require("asyncio.socket").Socket._send_now
+
 local writers = {}
 
 ---@class asyncio.StreamWriter
@@ -43,7 +45,13 @@ end
 ---Checkpoint: never.
 ---Raises: TypeError when it is no string; RuntimeError after `write_eof`.
 ---@usage writer:write "hello\n"
-function StreamWriter:write(data) self.transport:write(data) end
+function StreamWriter:write(data)
+  local transport = self.transport
+  local sock = transport[1]
+  if not sock then return transport:write(data) end
+  local n, err = send_now(sock, data) -- as its `write` would
+  if n ~= true then return transport:_not_sent(data, n, err) end
+end
 
 --- Writes all strings of a list.
 ---@param list string[]
@@ -105,10 +113,12 @@ end
 ---Raises: OSError (ECONNRESET) when the connection is lost; the reader's error.
 ---@usage writer:write(data) writer:drain()
 function StreamWriter:drain()
-  local reader = self._reader
-  if reader and reader._failed then errors.rethrow(reader._exception) end
-  if self.transport:is_closing() then tasks.sleep(0) end
-  self._protocol:_drain(self._loop)
+  local reader, transport, protocol = self._reader, self.transport, self._protocol
+  local failed = reader and reader._failed
+  if transport[1] and not (failed or protocol._pausing) then return end -- nothing is kept
+  if failed then errors.rethrow(reader._exception) end
+  if transport:is_closing() then tasks.sleep(0) end
+  if protocol._pausing or protocol._closed then protocol:_drain(self._loop) end
 end
 
 --- Goes on with TLS, once what was written is sent: reader and writer stay.
@@ -185,6 +195,7 @@ end
 function ReaderProtocol:connection_made(transport)
   self._transport = transport
   self._reader:set_transport(transport)
+  if transport._set_taker then transport:_set_taker(self._reader) end
   local connected = self._connected
   if not connected then return end
   local writer = writers.new(transport, self, self._reader, self._loop)
@@ -230,8 +241,6 @@ end
 function ReaderProtocol:_drain(loop)
   if self._closed then
     error(errors.OSError("Connection lost", { code = "ECONNRESET", errno = 104 }), 0)
-  elseif not self._pausing then
-    return
   end
   local waiter = futures.new(loop)
   self._drainers[#self._drainers + 1] = waiter

@@ -22,7 +22,6 @@ typedef struct {
   ar_deadline due;
   ar_loose loose;
   ar_lrun *run; /* borrowed: drops it when it closes; NULL: over */
-  ar_op *op;    /* borrowed, while that is pending; NULL: waits for none */
   int nargs;
   bool cancelled;
 } item;
@@ -36,9 +35,6 @@ static void release(lua_State *L, item *it) {
 
 /* Out of queue and heap: it will not be called. */
 static void withdraw(lua_State *L, item *it) {
-  if (it->op != NULL)
-    (void)ar_op_cancel(it->op); /* a wait for a descriptor: it always can be */
-  it->op = NULL;
   ar_deadline_unset(&it->run->run.sched, &it->due);
   ar_list_remove(&it->job.ready);
   release(L, it);
@@ -47,7 +43,6 @@ static void withdraw(lua_State *L, item *it) {
 static void drop(lua_State *L, ar_loose *loose) {
   item *it = ar_container_of(loose, item, loose);
   it->cancelled = true;
-  it->op = NULL; /* its descriptor is being dropped, too */
   ar_link_init(&it->loose.link);
   withdraw(L, it);
 }
@@ -75,10 +70,6 @@ static void call(lua_State *L, item *it) {
 static void step(ar_job *job) {
   item *it = ar_container_of(job, item, job);
   lua_State *L = ar_host_stack(it->run->host);
-  if (it->cancelled) { /* its descriptor was closed */
-    release(L, it);
-    return;
-  }
   lua_rawgetp(L, LUA_REGISTRYINDEX, it);
   call(L, it);
 }
@@ -101,7 +92,6 @@ static item *new_item(lua_State *L, ar_lrun *run, int fn) {
   ar_deadline_init(&it->due, on_due);
   ar_link_init(&it->loose.link);
   it->run = run;
-  it->op = NULL;
   it->loose.drop = drop;
   ar_list_push(&run->loose, &it->loose.link);
   it->nargs = 0;
@@ -151,30 +141,6 @@ int ar_item_timer(lua_State *L, ar_lrun *run, ar_time when, int fn) {
     release(L, it);
     ar_raise_oserror(L, err, "timer");
   }
-  return 1;
-}
-
-static void on_ready(ar_op *op) {
-  item *it = op->waiter;
-  it->op = NULL;
-  it->cancelled = op->result == AR_OP_CLOSED;
-  ar_sched_queue(&it->run->run.sched, &it->job);
-}
-
-int ar_item_ready(lua_State *L, ar_lrun *run, ar_lfd *d, ar_side side, int fn) {
-  item *it = new_item(L, run, fn);
-  ar_err err;
-  ar_push_context(L);
-  lua_setiuservalue(L, -2, UV_CONTEXT);
-  anchor(L, it);
-  err = ar_fd_wait(d->fd, side);
-  if (err != 0) {
-    release(L, it);
-    ar_raise_oserror(L, err, "cannot wait for a descriptor");
-  }
-  it->op = ar_fd_op(d->fd, side);
-  it->op->done = on_ready;
-  it->op->waiter = it;
   return 1;
 }
 

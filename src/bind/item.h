@@ -1,12 +1,10 @@
 /*
- * A plain callback in the ready queue, at once, at a time, or when a descriptor
- * is ready: asyncio's handles.
+ * A plain callback in the ready queue, at once or at a time: asyncio's handles.
  */
 
 #ifndef ar_item_h
 #define ar_item_h
 
-#include "bind/lfd.h"
 #include "host/lrun.h"
 
 /* [-(nargs), +1] The function at `fn` is called soon with the nargs values
@@ -15,10 +13,6 @@ int ar_item_soon(lua_State *L, ar_lrun *run, int fn, int context, int nargs);
 
 /* [-0, +1] The function at `fn` is called at a time. */
 int ar_item_timer(lua_State *L, ar_lrun *run, ar_time when, int fn);
-
-/* [-0, +1] The function at `fn` is called once the side is ready, for which
- * nobody else may be waiting. Closed meanwhile, it never is. */
-int ar_item_ready(lua_State *L, ar_lrun *run, ar_lfd *d, ar_side side, int fn);
 
 /* [-0, +0] The class of items. */
 void ar_item_open(lua_State *L);

@@ -11,8 +11,8 @@
 #include "base/err.h"
 #include "bind/laddr.h"
 #include "bind/libs.h"
-#include "bind/lsock.h"
 #include "bind/luax.h"
+#include "bind/sockwatch.h"
 #include "host/raise.h"
 #include "io/sock.h"
 
@@ -307,6 +307,7 @@ static const luaL_Reg functions[] = {{"methods", socket_methods},
                                      {"find", socket_find},
                                      {"open_plain", ar_lsock_open_plain},
                                      {"socket_file", ar_lsock_file},
+                                     {"take", ar_sockwatch_take},
                                      {"open", socket_open},
                                      {"adopt", ar_lsock_adopt},
                                      {"detach", ar_lsock_detach},
@@ -319,6 +320,7 @@ static const luaL_Reg functions[] = {{"methods", socket_methods},
                                      {NULL, NULL}};
 
 int luaopen_anyrun_socket(lua_State *L) {
+  ar_sockwatch_open(L);
   luaL_newlib(L, functions);
   return 1;
 }

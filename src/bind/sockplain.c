@@ -4,15 +4,15 @@
  * For asyncio's transports, which act when a callback says that the descriptor
  * is ready, and for scripts that want the calls themselves. What would have to
  * wait says so by nil; the caller waits (`_wait`) or is called (`_watch`), and
- * asks again.
+ * asks again. What transports do with each piece of data returns its error.
  */
 
 #include <string.h>
 
 #include "base/err.h"
-#include "bind/item.h"
 #include "bind/laddr.h"
-#include "bind/lsock.h"
+#include "bind/sockchunk.h"
+#include "bind/sockwatch.h"
 #include "bind/luax.h"
 #include "host/raise.h"
 #include "io/sock.h"
@@ -44,15 +44,29 @@ static size_t check_max(lua_State *L, int idx) {
   return max < CHUNK ? (size_t)max : CHUNK;
 }
 
-/* _receive_now(socket, max) -> bytes, none at the end; nil: nothing is there */
+/* [-0, +2] nil and the error. */
+static int refuse(lua_State *L, ar_err err, const char *what) {
+  lua_pushnil(L);
+  ar_push_oserror(L, err, what);
+  return 2;
+}
+
+/* _receive_now(socket, max) -> bytes, none at the end; nil: nothing is there;
+ * nil and an error */
 static int plain_receive(lua_State *L) {
   ar_lsock *s = check_plain(L);
-  size_t n, max = check_max(L, 2);
-  char room[CHUNK];
-  if (!check_done(L, ar_sock_receive(ar_lsock_number(s), room, max, &n),
-                  "cannot receive"))
+  size_t n;
+  ar_err err;
+  s->max = check_max(L, 2);
+  lua_settop(L, 2);
+  ar_sockchunk_prepare(L, s);
+  err = ar_sockchunk_receive(L, s, &n);
+  if (err == AR_EAGAIN)
     return 0;
-  lua_pushlstring(L, room, n);
+  if (AR_UNLIKELY(err != 0))
+    return refuse(L, err, "cannot receive");
+  if (n == 0)
+    lua_pushliteral(L, "");
   return 1;
 }
 
@@ -70,20 +84,28 @@ static int plain_receive_from(lua_State *L) {
   return 1 + ar_push_addr(L, &from);
 }
 
-/* _send_now(socket, bytes, from) -> how many were taken of those after the
- * first `from` ones */
+/* _send_now(socket, bytes, from) -> true: all were taken that come after the
+ * first `from` ones; how many of them; nil and an error; false: no string */
 static int plain_send(lua_State *L) {
   ar_lsock *s = check_plain(L);
-  size_t n = 0, length;
-  const char *data = luaL_checklstring(L, 2, &length);
-  size_t from = (size_t)luaL_optinteger(L, 3, 0);
+  size_t n = 0, length, from;
+  const char *data;
+  ar_err err = 0;
+  if (AR_UNLIKELY(lua_type(L, 2) != LUA_TSTRING)) {
+    lua_pushboolean(L, false);
+    return 1;
+  }
+  data = lua_tolstring(L, 2, &length);
+  from = (size_t)luaL_optinteger(L, 3, 0);
   luaL_argcheck(L, from <= length, 3, "beyond the end");
-  if (from < length &&
-      !check_done(
-          L, ar_sock_send(ar_lsock_number(s), data + from, length - from, &n),
-          "cannot send"))
-    n = 0;
-  lua_pushinteger(L, (lua_Integer)n);
+  if (AR_LIKELY(from < length))
+    err = ar_sock_send(ar_lsock_number(s), data + from, length - from, &n);
+  if (AR_UNLIKELY(err != 0 && err != AR_EAGAIN))
+    return refuse(L, err, "cannot send");
+  if (AR_LIKELY(n == length - from))
+    lua_pushboolean(L, true);
+  else
+    lua_pushinteger(L, (lua_Integer)n);
   return 1;
 }
 
@@ -202,15 +224,15 @@ static int plain_wait(lua_State *L) {
   return ar_await(L, c, op, AR_AWAIT_UNDOES, "socket", waitk, 0);
 }
 
-/* _watch(socket, side, f) -> callback, which is called once that is ready, and
- * then no more */
+/* _watch(socket, side, f, x) -> watch: f(x) is called each time that the side
+ * is ready, see sockwatch.h */
 static int plain_watch(lua_State *L) {
   ar_lsock *s = check_plain(L);
   ar_side side = check_side(L);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   check_free(L, s, side);
-  lua_settop(L, 3);
-  return ar_item_ready(L, s->lfd.run, &s->lfd, side, 3);
+  lua_settop(L, 4);
+  return ar_sockwatch_new(L, s, side, 3, 4);
 }
 
 /* ---- the methods -------------------------------------------------------- */
