@@ -71,6 +71,7 @@ function BaseTransport:is_closing() return self._closing end
 function BaseTransport:set_protocol(protocol)
   options.arg("set_protocol", 1, protocol, "table")
   self._protocol = protocol
+  if self._taker then self:_set_taker(nil) end
 end
 
 --- The protocol that hears of what comes.

@@ -110,11 +110,6 @@ function transports.new(loop, sock, protocol, server, waiter)
   return self
 end
 
-function Transport:set_protocol(protocol)
-  BaseTransport.set_protocol(self, protocol)
-  self:_set_taker(nil)
-end
-
 --- Whether it receives now.
 ---@return boolean
 ---Checkpoint: never.
