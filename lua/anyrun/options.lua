@@ -33,16 +33,27 @@ local function is_a(value, name)
   return type(value) == name
 end
 
+local parsed = {} -- by what the callers wrote, which is few
+
+local function parse(wanted)
+  local names, optional = wanted:gsub("%?$", "")
+  local list = { optional = optional > 0,
+    text = names:gsub("|", " or ") .. " expected" }
+  for name in names:gmatch "[^|]+" do list[#list + 1] = name end
+  parsed[wanted] = list
+  return list
+end
+
 -- What was expected of `value`, or nil when it is fine.
 local function expected(value, wanted)
   if type(wanted) == "function" then return wanted(value) end
   if is_a(value, wanted) then return nil end
-  local names, may_be_nil = wanted:gsub("%?$", "")
-  if value == nil and may_be_nil > 0 then return nil end
-  for name in names:gmatch("[^|]+") do
-    if is_a(value, name) then return nil end
+  local list = parsed[wanted] or parse(wanted)
+  if value == nil and list.optional then return nil end
+  for i = 1, #list do
+    if is_a(value, list[i]) then return nil end
   end
-  return (names:gsub("|", " or ")) .. " expected"
+  return list.text
 end
 
 local function type_name(value)

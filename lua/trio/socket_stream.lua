@@ -7,7 +7,9 @@ local errors = require "anyrun.errors"
 local options = require "anyrun.options"
 local socket = require "trio.socket"
 
-local error, getmetatable, math_type = error, getmetatable, math.type
+local error, getmetatable = error, getmetatable
+local StreamSocket = socket.StreamSocket
+local receive_some, send_all = StreamSocket._receive_some, StreamSocket._send_all
 
 --- Bytes over a connected socket.
 ---@class trio.SocketStream : trio.abc.HalfCloseableStream
@@ -19,7 +21,7 @@ local SocketStream = class.new("SocketStream", contracts.HalfCloseableStream)
 ---Checkpoint: never.
 ---@usage local stream = trio.SocketStream(sock)
 function SocketStream:_init(sock)
-  if getmetatable(sock) ~= socket.StreamSocket then
+  if getmetatable(sock) ~= StreamSocket then
     options.arg("SocketStream", 1, sock, function()
       return "connected stream socket expected"
     end, 4)
@@ -34,11 +36,12 @@ end
 --- after `send_eof`; BrokenResourceError when the other side is gone.
 ---@usage stream:send_all "hello"
 function SocketStream:send_all(data)
-  options.arg("send_all", 1, data, "string")
   if self._eof then
     error(errors.ClosedResourceError "can't send data after sending EOF", 2)
   end
-  self.socket:send(data)
+  if send_all(self.socket, data) == false then
+    options.arg("send_all", 1, data, "string")
+  end
 end
 
 --- Waits until the system would take more bytes.
@@ -55,14 +58,10 @@ function SocketStream:wait_send_all_might_not_block() self.socket:_wait_to_send(
 --- BrokenResourceError; ValueError when `max_bytes` is less than 1.
 ---@usage local data = stream:receive_some()
 function SocketStream:receive_some(max_bytes)
-  if max_bytes ~= nil then
-    if math_type(max_bytes) ~= "integer" then
-      options.arg("receive_some", 1, max_bytes, "integer?")
-    elseif max_bytes < 1 then
-      error(errors.ValueError "max_bytes must be >= 1", 2)
-    end
-  end
-  return self.socket:_receive_some(max_bytes)
+  local data = receive_some(self.socket, max_bytes)
+  if data then return data end
+  options.arg("receive_some", 1, max_bytes, "integer")
+  error(errors.ValueError "max_bytes must be >= 1", 2)
 end
 
 --- Says that nothing more will be sent; receiving goes on.

@@ -64,8 +64,16 @@ static int stream_next(lua_State *L) {
   return begin_to_receive(L, AR_SOCKCHUNK_MAX, AR_LSOCK_END_IS_NIL);
 }
 
-/* _receive_some(stream, max_bytes=65536) */
+static int is_not(lua_State *L) {
+  lua_pushboolean(L, false);
+  return 1;
+}
+
+/* _receive_some(stream, max_bytes=65536) -> bytes; false: no such number */
 static int stream_receive_some(lua_State *L) {
+  if (AR_UNLIKELY(!lua_isnoneornil(L, 2) &&
+                  (!lua_isinteger(L, 2) || lua_tointeger(L, 2) < 1)))
+    return is_not(L);
   return begin_to_receive(L, check_max(L, 2), AR_LSOCK_END_IS_EMPTY);
 }
 
@@ -94,12 +102,21 @@ int ar_lsock_send_once(lua_State *L, ar_lsock *s) {
 static const ar_sockact send_act = {"socket send", AR_SIDE_WRITE,
                                     ar_lsock_send_once};
 
-/* send(stream, data) */
-static int stream_send(lua_State *L) {
-  ar_lsock *s = check_stream(L);
+static int begin_to_send(lua_State *L, ar_lsock *s) {
   ar_coro *c = ar_sockact_check(L, s, AR_SIDE_WRITE);
   ar_lsock_check_data(L, s);
   return ar_sockact_try(L, s, c, &send_act);
+}
+
+/* send(stream, data) */
+static int stream_send(lua_State *L) {
+  return begin_to_send(L, check_stream(L));
+}
+
+/* _send_all(stream, data); false: no string */
+static int stream_send_all(lua_State *L) {
+  return lua_type(L, 2) == LUA_TSTRING ? begin_to_send(L, check_stream(L))
+                                       : is_not(L);
 }
 
 static int ready_once(lua_State *L, ar_lsock *s) {
@@ -180,6 +197,7 @@ static const luaL_Reg methods[] = {{"receive", stream_receive},
                                    {"send_eof", stream_send_eof},
                                    {"_connect", stream_connect},
                                    {"_receive_some", stream_receive_some},
+                                   {"_send_all", stream_send_all},
                                    {"_wait_to_send", stream_wait_to_send},
                                    {"__call", stream_next},
                                    {NULL, NULL}};
