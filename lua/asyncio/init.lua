@@ -28,6 +28,7 @@ local EXPORTS <const> = {
   ["asyncio.protocols"] = { "BaseProtocol", "DatagramProtocol", "Protocol" },
   ["asyncio.socket"] = { "Socket", "socket", "socket_from_fd" },
   ["asyncio.stream_reader"] = { "StreamReader" },
+  ["asyncio.stream_protocol"] = { "StreamReaderProtocol" },
   ["asyncio.stream_writer"] = { "StreamWriter" },
   ["asyncio.streams"] = {
     "open_connection", "open_unix_connection", "start_server",

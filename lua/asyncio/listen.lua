@@ -166,7 +166,10 @@ function Loop:create_unix_server(protocol_factory, path, opts)
       .. "specified", 2)
   end
   local sock = opts.sock or bound_path(path)
-  local cleanup = path and opts.cleanup_socket ~= false and remover(path) or nil
+  local cleanup
+  if opts.cleanup_socket ~= false then
+    cleanup = remover(path or sock:getsockname())
+  end
   return started(Server._new(self, { sock }, protocol_factory,
     opts.backlog or BACKLOG, tls_of(opts), cleanup), opts)
 end

@@ -3,10 +3,11 @@
 local class = require "anyrun.class"
 local errors = require "anyrun.errors"
 local native = require "_anyrun.socket"
-local readers = require "asyncio.stream_reader"
+local StreamReader = require("asyncio.stream_reader").StreamReader
+local StreamReaderProtocol = require("asyncio.stream_protocol").StreamReaderProtocol
+local StreamWriter = require("asyncio.stream_writer").StreamWriter
 local Socket = require("asyncio.socket").Socket
 local transports = require "asyncio.transport"
-local writers = require "asyncio.stream_writer"
 
 ---@class asyncio.pipes
 local pipes = {}
@@ -49,11 +50,11 @@ PipeSocket._shut_sending = PipeSocket._close
 ---Checkpoint: never.
 ---@usage local stdin = pipes.writer(loop, pipe)
 function pipes.writer(loop, pipe)
-  local reader = readers.StreamReader { loop = loop }
-  local protocol = writers.protocol(loop, reader)
+  local reader = StreamReader { loop = loop }
+  local protocol = StreamReaderProtocol(reader, nil, { loop = loop })
   local transport = transports.new(loop, PipeSocket(pipe), protocol)
   transport:pause_reading() -- there is nothing to come
-  return writers.new(transport, protocol, nil, loop)
+  return StreamWriter(transport, protocol, nil, loop)
 end
 
 -- At the end the pipe is closed: nothing can be sent the other way.
@@ -71,8 +72,8 @@ end
 ---Checkpoint: never.
 ---@usage local stdout = pipes.reader(loop, pipe, limit)
 function pipes.reader(loop, pipe, limit)
-  local reader = readers.StreamReader { loop = loop, limit = limit }
-  local protocol = writers.protocol(loop, reader)
+  local reader = StreamReader { loop = loop, limit = limit }
+  local protocol = StreamReaderProtocol(reader, nil, { loop = loop })
   protocol.eof_received = at_end
   return reader, transports.new(loop, PipeSocket(pipe), protocol)
 end

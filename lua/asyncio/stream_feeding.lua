@@ -8,7 +8,7 @@ local errors = require "anyrun.errors"
 local futures = require "asyncio.futures"
 local options = require "anyrun.options"
 
-local error, tostring, type = error, tostring, type
+local concat, error, tostring, type = table.concat, error, tostring, type
 
 local LIMIT <const>, CHUNK <const> = 65536, 65536
 
@@ -43,9 +43,18 @@ function StreamReader:_init(opts)
 end
 
 function StreamReader:__tostring()
-  return ("<%s %d bytes%s%s%s>"):format(self.name, self._queue.size,
-    self._eof and " eof" or "", self._paused and " paused" or "",
-    self._failed and " exception=" .. tostring(self._exception) or "")
+  local parts = { self.name }
+  local function add(said, text, value)
+    if said then parts[#parts + 1] = text .. tostring(value or "") end
+  end
+  add(self._queue.size > 0, self._queue.size .. " bytes")
+  add(self._eof, "eof")
+  add(self._limit ~= LIMIT, "limit=", self._limit)
+  add(self._waiter, "waiter=", self._waiter)
+  add(self._failed, "exception=", self._exception)
+  add(self._transport, "transport=", self._transport)
+  add(self._paused, "paused")
+  return ("<%s>"):format(concat(parts, " "))
 end
 
 -- Feeding -------------------------------------------------------------------

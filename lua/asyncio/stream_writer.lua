@@ -1,24 +1,34 @@
---- StreamWriter, and the protocol that joins a transport to a reader.
+--- StreamWriter: bytes into a transport, written by a task.
 
-local base = require "asyncio.base"
 local class = require "anyrun.class"
 local errors = require "anyrun.errors"
 local futures = require "asyncio.futures"
-local protocols = require "asyncio.protocols"
-local reports = require "asyncio.reports"
+local options = require "anyrun.options"
 local tasks = require "asyncio.tasks"
 
-local error, ipairs, pairs, setmetatable = error, ipairs, pairs, setmetatable
-local tostring, warn = tostring, warn
+local pairs, tostring, warn = pairs, tostring, warn
 
 local send_now = require("asyncio.socket").Socket._send_now
-
-local writers = {}
 
 ---@class asyncio.StreamWriter
 ---@field transport asyncio.Transport
 local StreamWriter = class.new "StreamWriter"
-writers.StreamWriter = StreamWriter
+
+--- Makes a writer.
+---@param transport asyncio.Transport
+---@param protocol asyncio.StreamReaderProtocol that of the transport
+---@param reader? asyncio.StreamReader its error comes out of `drain`
+---@param loop asyncio.Loop
+---Checkpoint: never.
+---@usage local writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+function StreamWriter:_init(transport, protocol, reader, loop)
+  options.arg("StreamWriter", 1, transport, "table", 4)
+  options.arg("StreamWriter", 2, protocol, "table", 4)
+  options.arg("StreamWriter", 3, reader, "table?", 4)
+  options.arg("StreamWriter", 4, loop, "table", 4)
+  self.transport, self._protocol = transport, protocol
+  self._reader, self._loop = reader, loop
+end
 
 -- Whoever lets it go without closing it is told; the connection is closed.
 function StreamWriter:__gc()
@@ -31,7 +41,8 @@ function StreamWriter:__gc()
 end
 
 function StreamWriter:__tostring()
-  return ("<StreamWriter %s>"):format(tostring(self.transport))
+  local reader = self._reader and " reader=" .. tostring(self._reader) or ""
+  return ("<StreamWriter transport=%s%s>"):format(tostring(self.transport), reader)
 end
 
 function StreamWriter:__close()
@@ -121,6 +132,9 @@ function StreamWriter:drain()
   if protocol._pausing or protocol._closed then protocol:_drain(self._loop) end
 end
 
+local TLS <const> = { server_hostname = "string?",
+  ssl_handshake_timeout = "number?", ssl_shutdown_timeout = "number?" }
+
 --- Goes on with TLS, once what was written is sent: reader and writer stay.
 ---@param sslcontext ssl.SSLContext
 ---@param opts? table `server_hostname`, `ssl_handshake_timeout`,
@@ -130,7 +144,8 @@ end
 ---@usage writer:start_tls(context, { server_hostname = "mail.example.org" })
 function StreamWriter:start_tls(sslcontext, opts)
   local protocol, given = self._protocol, {}
-  for key, value in pairs(opts or {}) do given[key] = value end
+  opts = options.check("start_tls", opts, TLS)
+  for key, value in pairs(opts) do given[key] = value end
   given.server_side = protocol._connected ~= nil
   self:drain()
   local transport = self._loop:start_tls(self.transport, protocol, sslcontext, given)
@@ -138,115 +153,4 @@ function StreamWriter:start_tls(sslcontext, opts)
   if self._reader then self._reader:set_transport(transport) end
 end
 
--- The protocol ---------------------------------------------------------------------
-
-local ReaderProtocol = class.new("StreamReaderProtocol", protocols.Protocol)
-writers.StreamReaderProtocol = ReaderProtocol
-
---- A protocol that feeds a reader.
----@param loop asyncio.Loop
----@param reader asyncio.StreamReader
----@param connected? function what a server calls with reader and writer
----@return table
----Checkpoint: never.
----@usage local protocol = writers.protocol(loop, reader)
-function writers.protocol(loop, reader, connected)
-  return setmetatable({
-    _loop = loop, _reader = reader, _connected = connected,
-    _drainers = {}, _closers = {}, _closed = false, _pausing = false,
-  }, ReaderProtocol)
-end
-
---- A writer to a transport.
----@param transport asyncio.Transport
----@param protocol table
----@param reader? asyncio.StreamReader
----@param loop asyncio.Loop
----@return asyncio.StreamWriter
----Checkpoint: never.
----@usage local writer = writers.new(transport, protocol, reader, loop)
-function writers.new(transport, protocol, reader, loop)
-  return setmetatable({
-    transport = transport, _protocol = protocol, _reader = reader, _loop = loop,
-  }, StreamWriter)
-end
-
-local function settle(list, err)
-  for _, waiter in ipairs(list) do
-    local cancelled = waiter:done()
-    if not cancelled and err == nil then
-      waiter:set_result(nil)
-    elseif not cancelled then
-      waiter:set_exception(err)
-    end
-  end
-end
-
--- A client's handler ended: an error of it is nobody's else.
-local function handled(self, task)
-  if task:cancelled() then return self._transport:close() end
-  local err = task:exception()
-  if err == nil then return end
-  reports.call(self._loop, { message = "Unhandled exception in client_connected_cb",
-    exception = err, transport = self._transport })
-  self._transport:close()
-end
-
-function ReaderProtocol:connection_made(transport)
-  self._transport = transport
-  self._reader:set_transport(transport)
-  if transport._set_taker then transport:_set_taker(self._reader) end
-  local connected = self._connected
-  if not connected then return end
-  local writer = writers.new(transport, self, self._reader, self._loop)
-  local task = self._loop:create_task(connected, self._reader, writer)
-  task:add_done_callback(function() handled(self, task) end)
-end
-
-function ReaderProtocol:data_received(data) self._reader:feed_data(data) end
-
-function ReaderProtocol:eof_received()
-  self._reader:feed_eof()
-  return true
-end
-
-function ReaderProtocol:pause_writing() self._pausing = true end
-
-function ReaderProtocol:resume_writing()
-  self._pausing = false
-  local list = self._drainers
-  self._drainers = {}
-  settle(list)
-end
-
-function ReaderProtocol:connection_lost(err)
-  self._closed, self._error = true, err
-  if err == nil then
-    if not self._reader._eof then self._reader:feed_eof() end
-  else
-    self._reader:set_exception(err)
-  end
-  local drainers, closers = self._drainers, self._closers
-  self._drainers, self._closers = {}, {}
-  settle(drainers, err)
-  settle(closers, err)
-end
-
-local function forget(list, waiter)
-  for i = 1, #list do
-    if list[i] == waiter then return table.remove(list, i) end
-  end
-end
-
-function ReaderProtocol:_drain(loop)
-  if self._closed then
-    error(errors.OSError("Connection lost", { code = "ECONNRESET", errno = 104 }), 0)
-  end
-  local waiter = futures.new(loop)
-  self._drainers[#self._drainers + 1] = waiter
-  local ok, err = base.try(waiter.await, waiter)
-  forget(self._drainers, waiter)
-  if not ok then error(err, 0) end
-end
-
-return writers
+return { StreamWriter = StreamWriter }

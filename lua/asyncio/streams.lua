@@ -2,8 +2,9 @@
 
 local base = require "asyncio.base"
 local options = require "anyrun.options"
-local readers = require "asyncio.stream_reader"
-local writers = require "asyncio.stream_writer"
+local StreamReader = require("asyncio.stream_reader").StreamReader
+local StreamReaderProtocol = require("asyncio.stream_protocol").StreamReaderProtocol
+local StreamWriter = require("asyncio.stream_writer").StreamWriter
 
 local pairs = pairs
 
@@ -11,8 +12,8 @@ local pairs = pairs
 local streams = {}
 
 local function new_protocol(loop, limit, connected)
-  local reader = readers.StreamReader { limit = limit, loop = loop }
-  return writers.protocol(loop, reader, connected), reader
+  local reader = StreamReader { limit = limit, loop = loop }
+  return StreamReaderProtocol(reader, connected, { loop = loop }), reader
 end
 
 -- The options without `limit`, which is the streams' own.
@@ -28,7 +29,7 @@ end
 local function open(loop, limit, create)
   local protocol, reader = new_protocol(loop, limit)
   local transport = create(function() return protocol end)
-  return reader, writers.new(transport, protocol, reader, loop)
+  return reader, StreamWriter(transport, protocol, reader, loop)
 end
 
 --- Connects over TCP.

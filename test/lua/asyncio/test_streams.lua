@@ -193,7 +193,7 @@ test("[AS-STR-11] close, wait_closed, is_closing, write_eof, get_extra_info", fu
     writer:wait_closed()
     writer:wait_closed()
     t.eq(reader:at_eof(), true)
-    t.match(tostring(writer), "^<StreamWriter <Transport closed>>$")
+    t.match(tostring(writer), "^<StreamWriter transport=<Transport closed> reader=<StreamReader eof ")
   end)
 end)
 
