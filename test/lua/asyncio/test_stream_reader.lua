@@ -3,7 +3,8 @@
 local asyncio = require "asyncio"
 local t = require "harness"
 
-local ValueError = require("anyio").ValueError
+local anyio = require "anyio"
+local RuntimeError, ValueError = anyio.RuntimeError, anyio.ValueError
 
 local function test(title, fn) t.test(title, { backend = "asyncio" }, fn) end
 
@@ -234,4 +235,155 @@ test("after the end nothing more is fed", function()
   local reader = fed("x", nil, true)
   t.raises("feed_data after feed_eof", reader.feed_data, reader, "y")
   t.match(tostring(reader), "^<StreamReader 1 bytes eof>$")
+end)
+
+-- Case by case ----------------------------------------------------------------
+
+local ERR <const> = asyncio.TimeoutError "broken"
+
+test("[AS-STR-03] an empty piece is none, a piece not read whole stays", function()
+  local reader = fed ""
+  t.eq(tostring(reader), "<StreamReader>")
+  reader:feed_data "line1"
+  reader:feed_data "line2"
+  t.eq(reader:read(5), "line1")
+  t.eq(reader:read(100), "line2")
+end)
+
+test("[AS-STR-03 AS-STR-04] the limit of lines is none of read and readexactly", function()
+  local reader = fed("chunk", 3)
+  t.eq(reader:read(5), "chunk")
+  reader:feed_data "chunk"
+  t.eq(reader:readexactly(5), "chunk")
+end)
+
+test("[AS-STR-05] read and readline go on where the other stopped", function()
+  local reader = fed "line1\nline2\nline3\n"
+  t.eq(reader:readline(), "line1\n")
+  t.eq(reader:read(7), "line2\nl")
+  t.eq(reader:readline(), "ine3\n")
+  t.eq(reader:at_eof(), false)
+  reader:feed_data "last"
+  reader:feed_eof()
+  t.eq(reader:at_eof(), false)
+  t.eq(reader:readline(), "last")
+  t.eq(reader:at_eof(), true)
+end)
+
+test("[AS-STR-05] a line over the limit goes with its end, or with all there is", function()
+  local reader = fed("li", 3)
+  reader:feed_data "ne1\nline2\n"
+  t.raises(ValueError, reader.readline, reader)
+  t.eq(reader:read(100), "line2\n")
+  for _, piece in ipairs { "li", "ne1", "li" } do reader:feed_data(piece) end
+  t.raises(ValueError, reader.readline, reader)
+  reader:feed_data "\n"
+  t.eq(reader:readline(), "\n")
+end)
+
+test("[AS-STR-05] a line that grows over the limit while it is waited for", function()
+  local reader = asyncio.StreamReader { limit = 7 }
+  local task = while_fed(reader, { "chunk1", "chunk2", "chunk3\n" }, reader.readline)
+  t.raises(ValueError, task.await, task)
+  t.eq(reader:readline(), "chunk3\n")
+  task = asyncio.create_task(reader.readline, reader)
+  asyncio.sleep(0)
+  for _, piece in ipairs { "chunk1", "chunk2\n", "chunk3\n" } do
+    reader:feed_data(piece)
+  end
+  t.raises(ValueError, task.await, task)
+  t.eq(reader:readline(), "chunk3\n")
+end)
+
+test("[AS-STR-05 AS-STR-06] the limit counts what is before the separator", function()
+  local reader = fed("1234567\n12345678\n", 7)
+  t.eq(reader:readline(), "1234567\n")
+  t.raises(ValueError, reader.readline, reader)
+  t.eq(reader._queue.size, 0)
+  reader = fed("some dataAA", 3)
+  local err = t.raises(asyncio.LimitOverrunError, reader.readuntil, reader, "AAA")
+  t.match(err.message, "not found")
+  t.eq(err.consumed, 9)
+  reader:feed_data "A"
+  err = t.raises(asyncio.LimitOverrunError, reader.readuntil, reader, "AAA")
+  t.match(err.message, "is found")
+  t.eq(err.consumed, 9)
+  t.eq(reader:read(100), "some dataAAA")
+end)
+
+test("[AS-STR-06] a separator that repeats itself is found where it first ends", function()
+  for _, pieces in ipairs { { "QWEaa", "XYaa", "a" }, { "QWEaa", "XYa", "aa" },
+    { "aaa" }, { "Xaaa" }, { "XXX", "a", "a", "a" } } do
+    local reader = asyncio.StreamReader()
+    for _, piece in ipairs(pieces) do reader:feed_data(piece) end
+    t.eq(reader:readuntil "aaa", table.concat(pieces))
+  end
+end)
+
+test("[AS-STR-04] readexactly of less than nothing leaves the bytes", function()
+  local reader = fed "data"
+  t.raises("can not be less than zero", reader.readexactly, reader, -1)
+  t.eq(reader:readexactly(0), "")
+  t.eq(reader:readexactly(4), "data")
+end)
+
+test("an error ends the stream although there are bytes", function()
+  local reader = fed "line\n"
+  t.eq(reader:read(2), "li")
+  reader:set_exception(ERR)
+  for _, name in ipairs { "read", "readline", "readuntil", "readexactly" } do
+    t.eq(t.raises(asyncio.TimeoutError, reader[name], reader, name ~= "readuntil"
+      and 1 or "x"), ERR)
+  end
+end)
+
+test("an error that comes after a reader was cancelled is for the next", function()
+  local reader = asyncio.StreamReader()
+  local task = asyncio.create_task(reader.readline, reader)
+  asyncio.sleep(0)
+  task:cancel()
+  reader:set_exception(ERR)
+  t.raises(asyncio.CancelledError, task.await, task)
+  t.eq(t.raises(asyncio.TimeoutError, reader.readline, reader), ERR)
+end)
+
+test("a reader as text says what there is to say", function()
+  local reader = asyncio.StreamReader { limit = 123 }
+  t.eq(tostring(reader), "<StreamReader limit=123>")
+  reader = fed("data", nil, true)
+  reader:set_exception(ERR)
+  reader:set_transport "<Transport>"
+  t.eq(tostring(reader),
+    "<StreamReader 4 bytes eof exception=TimeoutError: broken transport=<Transport>>")
+  reader = asyncio.StreamReader()
+  local task = asyncio.create_task(reader.read, reader, 1)
+  asyncio.sleep(0)
+  t.match(tostring(reader), "^<StreamReader waiter=<Future pending .*>>$")
+  reader:feed_eof()
+  task:await()
+end)
+
+test("a reader belongs to the loop it is given, or that runs", function()
+  local loop = asyncio.get_running_loop()
+  t.eq(asyncio.StreamReader()._loop, loop)
+  t.eq(asyncio.StreamReader({ loop = loop })._loop, loop)
+  t.eq(asyncio.StreamReaderProtocol(fed "")._loop, loop)
+  t.raises("StreamReader expected", asyncio.StreamReaderProtocol, {})
+  t.raises("bad argument #2", asyncio.StreamReaderProtocol, fed "", 5)
+end)
+
+t.test("there is no reader without a loop", { backend = "asyncio", plain = true }, function()
+  anyio.run(function() t.raises(RuntimeError, asyncio.StreamReader) end,
+    { backend = "trio" })
+end)
+
+test("errors of readers come from another thread as they are", function()
+  local err = t.raises(asyncio.IncompleteReadError, asyncio.to_thread, function()
+    error(require "asyncio".IncompleteReadError("too few", { partial = "abc", expected = 10 }))
+  end)
+  t.eq({ err.message, err.partial, err.expected }, { "too few", "abc", 10 })
+  err = t.raises(asyncio.LimitOverrunError, asyncio.to_thread, function()
+    error(require "asyncio".LimitOverrunError("too many", { consumed = 10 }))
+  end)
+  t.eq({ err.message, err.consumed }, { "too many", 10 })
 end)

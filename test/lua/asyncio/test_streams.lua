@@ -32,7 +32,8 @@ local function with_server(handler, body)
   local reader, writer = asyncio.open_connection(HOST, port)
   body(reader, writer, port, server)
   writer:close()
-  writer:wait_closed()
+  local ok, err = anyio.pcall(writer.wait_closed, writer)
+  if not ok and reader:exception() == nil then error(err, 0) end
 end
 
 test("[AS-STR-01] a reader and a writer on both sides", function()
@@ -269,4 +270,124 @@ test("connecting that is cancelled leaves no socket behind", function()
     if ok and writer then writer:close() end
   end
   server:close_clients()
+end)
+
+test("[AS-STR-01] what a server calls may begin tasks of its own and return", function()
+  local function later(reader, writer) asyncio.create_task(echo, reader, writer) end
+  with_server(later, function(reader, writer)
+    writer:write "hello world!\n"
+    t.eq(reader:readline(), "hello world!\n")
+  end)
+  local path = os.tmpname()
+  os.remove(path)
+  local _ <close> = asyncio.start_unix_server(later, path)
+  local reader, writer <close> = asyncio.open_unix_connection(path)
+  writer:write "hello world!\n"
+  t.eq(reader:readline(), "hello world!\n")
+end)
+
+test("[AS-STR-10] who only writes hears in the end that nobody is there", function()
+  with_server(function(_, writer) writer:close() end, function(_, writer)
+    local err = t.raises(OSError, function()
+      while true do
+        writer:write "foo\n"
+        writer:drain()
+      end
+    end)
+    t.ok(({ ECONNRESET = true, EPIPE = true, ECONNABORTED = true })[err.code], err)
+  end)
+end)
+
+test("[AS-STR-10] draining what was written after the end says that it is lost", function()
+  with_server(echo, function(_, writer)
+    writer:close()
+    writer:write "data"
+    t.eq(t.raises(OSError, writer.drain, writer).code, "ECONNRESET")
+  end)
+end)
+
+test("[AS-STR-10] an error of the connection reaches who reads", function()
+  with_server(echo, function(reader, writer)
+    local broken = asyncio.TimeoutError "broken"
+    writer.transport:get_protocol():connection_lost(broken)
+    t.eq(t.raises(asyncio.TimeoutError, reader.read, reader), broken)
+  end)
+end)
+
+test("[AS-STR-11] closing with bytes unread, and reading after it", function()
+  with_server(echo, function(reader, writer)
+    writer:write "line\nand more"
+    t.eq(reader:readline(), "line\n")
+    writer:close()
+    writer:wait_closed()
+    reader:read()
+    t.eq(reader:at_eof(), true)
+    t.eq(reader:read(), "")
+  end)
+end)
+
+test("[AS-STR-11] a writer's start_tls takes no options but its own", function()
+  with_server(echo, function(_, writer)
+    local context = require "ssl".create_default_context()
+    t.raises("unknown option 'server_side' to 'start_tls'", writer.start_tls, writer,
+      context, { server_side = true })
+  end)
+end)
+
+test("[AS-STR-13] closing the clients of a closed server ends it in two turns", function()
+  for _, name in ipairs { "close_clients", "abort_clients" } do
+    with_server(function(reader, writer)
+      anyio.pcall(reader.read, reader)
+      writer:close()
+    end, function(_, _, _, server)
+      while next(server._clients) == nil do asyncio.sleep(0) end
+      local task = asyncio.create_task(server.wait_closed, server)
+      asyncio.sleep(0)
+      t.eq(task:done(), false)
+      server:close()
+      server[name](server)
+      asyncio.sleep(0)
+      asyncio.sleep(0)
+      t.eq(task:done(), true)
+    end)
+  end
+end)
+
+test("[AS-STR-13] abort_clients does not wait for what nobody takes", function()
+  local far = loop():create_future()
+  local server <close> = asyncio.start_server(function(_, writer)
+    far:set_result(writer)
+    anyio.pcall(writer.wait_closed, writer)
+  end, HOST, 0)
+  local _, writer = asyncio.open_connection(HOST, port_of(server), { limit = 4096 })
+  local other = far:await()
+  other:write(("a"):rep(3 * 4096))
+  while writer.transport:is_reading() do asyncio.sleep(0) end
+  other:write(BIG)
+  other:write(BIG)
+  t.ok(other.transport:get_write_buffer_size() > 0)
+  local task = asyncio.create_task(server.wait_closed, server)
+  asyncio.sleep(0)
+  server:close()
+  server:abort_clients()
+  asyncio.sleep(0)
+  asyncio.sleep(0)
+  t.eq(task:done(), true)
+  writer.transport:abort()
+end)
+
+test("[AS-STR-13] a server and its last client that close in one turn", function()
+  local server = asyncio.start_server(function(reader, writer)
+    reader:read()
+    writer:close()
+    writer:wait_closed()
+  end, HOST, 0)
+  local waiting = asyncio.create_task(server.wait_closed, server)
+  asyncio.sleep(0)
+  t.eq(waiting:done(), false)
+  local _, writer = asyncio.open_connection(HOST, port_of(server))
+  loop():call_soon(server.close, server)
+  loop():call_soon(writer.close, writer)
+  server:wait_closed()
+  waiting:await()
 end)

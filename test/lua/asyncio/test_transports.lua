@@ -398,6 +398,20 @@ test("[AS-STR-16] a UNIX server's file goes with it, unless it is another's", fu
   second:wait_closed()
 end)
 
+test("[AS-STR-16] so does that of a socket it was given, gone or not", function()
+  local path = os.tmpname()
+  for _, gone in ipairs { false, true } do
+    os.remove(path)
+    local sock = asyncio.socket "AF_UNIX"
+    sock:bind(path)
+    local server = loop():create_unix_server(recorder, nil, { sock = sock })
+    if gone then os.remove(path) end
+    server:close()
+    t.eq(io.open(path), nil)
+    server:wait_closed()
+  end
+end)
+
 -- Descriptors ----------------------------------------------------------------------
 
 test("[AS-LOOP-20] a descriptor's callback is called while it is ready", function()
