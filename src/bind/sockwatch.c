@@ -212,14 +212,13 @@ static int watch_is_lent(lua_State *L) {
   return 1;
 }
 
-/* Receive what is there. stack: watch, n */
-static int receive(lua_State *L, watch *w) {
+/* Receive what is there: at most n bytes, or see ar_sockwatch_take. */
+static int receive(lua_State *L, watch *w, size_t n) {
   size_t got;
   ar_err err = ar_sockchunk_receive(L, w->s, &got);
   if (AR_UNLIKELY(err == AR_EAGAIN))
     return 0;
-  if (AR_LIKELY(err == 0 && got > 0 &&
-                (lua_Unsigned)got <= (lua_Unsigned)lua_tointeger(L, 2)))
+  if (AR_LIKELY(err == 0 && got > 0 && got <= n))
     return 1;
   if (err != 0)
     ar_push_oserror(L, err, "cannot receive");
@@ -235,27 +234,26 @@ static int takek(lua_State *L, int status, lua_KContext ctx) {
   bool again = w->hurried;
   ar_err err = 0;
   (void)status;
-  (void)ctx;
   w->hurried = false;
   if (AR_LIKELY(w->state == WATCH_LENT))
     err = begin(L, w);
   (void)ar_awaited(L);
   if (AR_UNLIKELY(err != 0))
     raise_failed(L, err);
-  return AR_UNLIKELY(again) ? 0 : receive(L, w);
+  return AR_UNLIKELY(again) ? 0 : receive(L, w, (size_t)ctx);
 }
 
 int ar_sockwatch_take(lua_State *L) {
   watch *w = check_watch(L);
   ar_coro *c = ar_coro_check(L);
+  lua_Integer n = lua_isinteger(L, 2) ? lua_tointeger(L, 2) : 0;
   ar_err err;
   AR_ASSERT(w->side == AR_SIDE_READ);
-  lua_settop(L, 2);
-  if (w->state > WATCH_READY || !lua_isinteger(L, 2) ||
-      lua_tointeger(L, 2) < 1) {
+  if (w->state > WATCH_READY || n < 1) {
     lua_pushboolean(L, false);
     return 1;
   }
+  lua_settop(L, 1);
   w->s->max = AR_SOCKCHUNK_MAX;
   ar_sockchunk_prepare(L, w->s);
   if (AR_UNLIKELY(w->state == WATCH_READY)) { /* ahead of the call */
@@ -263,10 +261,11 @@ int ar_sockwatch_take(lua_State *L) {
     err = begin(L, w);
     if (err != 0)
       raise_failed(L, err);
-    return receive(L, w);
+    return receive(L, w, (size_t)n);
   }
   w->state = WATCH_LENT;
-  return ar_await(L, c, op_of(w), AR_AWAIT_UNDOES, "socket receive", takek, 0);
+  return ar_await(L, c, op_of(w), AR_AWAIT_UNDOES, "socket receive", takek,
+                  (lua_KContext)n);
 }
 
 void ar_sockwatch_open(lua_State *L) {
