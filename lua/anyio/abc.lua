@@ -16,6 +16,7 @@ local EXPORTS <const> = {
   ["anyio.abc.sockets"] = {
     "SocketListener", "SocketStream", "UNIXSocketStream",
   },
+  ["anyio.process"] = { "Process" },
   ["anyio.abc.datagrams"] = {
     "ConnectedUDPSocket", "ConnectedUNIXDatagramSocket", "UDPSocket",
     "UNIXDatagramSocket",

@@ -7,7 +7,8 @@ local shared = require "anyrun.signals"
 local signals = {}
 
 --- Gives the signals that arrive, by their names. Called, or in a `for` loop,
---- it waits for the next one. A signal that arrives again before it was read
+--- it waits for the next one; called with a function, it calls that with itself
+--- and is closed in the end. A signal that arrives again before it was read
 --- is read once; different ones come in the order in which they arrived.
 ---@class anyio.SignalReceiver
 local Receiver = class.new("SignalReceiver", shared.Receiver)

@@ -78,6 +78,17 @@ function class.extends(cls, other)
   return false
 end
 
+--- Raises: a method was called with a dot, hence without its object.
+---@param cls table
+---@param method string
+---Checkpoint: never.
+---@usage if not self then class.colon(Event, "set") end
+function class.colon(cls, method)
+  error(("bad argument #1 to '%s' (%s expected, got no value: a colon is "
+    .. "missing, it is called as 'object:%s(...)')"):format(method, cls.__name,
+    method), 3)
+end
+
 -- What `cls` has and what it takes from its bases, unless `target` has it.
 local function adopt(target, cls)
   while cls do

@@ -31,10 +31,12 @@ function signals.number(fname, n, value, level)
     or tostring(value))), level + 1)
 end
 
---- What receivers extend: called, one waits for the next signal.
+--- What receivers extend: called, one waits for the next signal; called with a
+--- body function, it is closed after that.
 local Receiver = class.new "SignalReceiver"
 
-function Receiver:__call()
+function Receiver:__call(body)
+  if type(body) == "function" then return require "anyrun.with"(self, body) end
   return native.name(self._native:next())
 end
 

@@ -80,7 +80,8 @@ AR_NORETURN static void raise_dns(lua_State *L, ar_err err, const char *what) {
   int number = ar_dns_number(err);
   if (number == 0)
     ar_raise_oserror(L, err, what);
-  ar_push_error(L, "gaierror", "%s: %s", what, ar_err_text(err));
+  ar_push_error(L, "gaierror", "%s: %s", *what != '\0' ? what : "''",
+                ar_err_text(err));
   lua_pushstring(L, ar_err_name(err));
   lua_setfield(L, -2, "code");
   lua_pushinteger(L, number);

@@ -85,7 +85,8 @@ void ar_raise_path_error(lua_State *L, ar_err err, const char *path,
   if (other != NULL)
     ar_push_error(L, "OSError", "%s -> %s: %s", path, other, ar_err_text(err));
   else
-    ar_push_error(L, "OSError", "%s: %s", path, ar_err_text(err));
+    ar_push_error(L, "OSError", "%s: %s", *path != '\0' ? path : "''",
+                  ar_err_text(err));
   lua_pushstring(L, ar_err_name(err));
   lua_setfield(L, -2, "code");
   lua_pushinteger(L, -err);

@@ -210,6 +210,8 @@ static int give(lua_State *L, ar_gate *g, const call *r) {
       err == 0 && g->turns[AR_SIDE_READ].arg < count &&
       format_of(L, r, g->turns[AR_SIDE_READ].arg, &size) == AR_FORMAT_WRONG;
   int arg = r->first + g->turns[AR_SIDE_READ].arg;
+  if (err == AR_ENOMEM)
+    ar_gate_put_back(g); /* the next call has it */
   ar_gate_leave(g, AR_SIDE_READ);
   if (err == AR_ENOMEM)
     return luaL_error(L, "not enough memory");

@@ -54,7 +54,8 @@ void ar_raise(lua_State *L, const char *name, const char *fmt, ...) {
 
 void ar_push_oserror(lua_State *L, ar_err err, const char *what) {
   if (what != NULL)
-    ar_push_error(L, "OSError", "%s: %s", what, ar_err_text(err));
+    ar_push_error(L, "OSError", "%s: %s", *what != '\0' ? what : "''",
+                  ar_err_text(err));
   else
     ar_push_error(L, "OSError", "%s", ar_err_text(err));
   lua_pushstring(L, ar_err_name(err));

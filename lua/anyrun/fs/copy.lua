@@ -26,6 +26,18 @@ local function check_apart(source, target)
   }), 0)
 end
 
+-- A file on to itself; the system says no more than EINVAL.
+local function explain(source, target, err)
+  if errors.isinstance(err, errors.OSError) and err.code == "EINVAL" then
+    error(errors.OSError(("%s -> %s: source and target are the same file"):format(
+      source._text, target._text), {
+      code = "EINVAL", errno = err.errno, filename = source._text,
+      filename2 = target._text,
+    }), 0)
+  end
+  errors.rethrow(err)
+end
+
 -- What to do with an entry: "l" and "D" are links.
 local function is_folder(letter, follow)
   return letter == "d" or follow and letter == "D"
@@ -71,7 +83,9 @@ function copy.copy(source, target, follow, keep)
     check_apart(source, target)
     copy_folder(limiter, source._text, target._text, follow, keep)
   else
-    limit.call(limiter, fs.copy, source._text, target._text, follow, keep)
+    local ok, err = errors.try(limit.call, limiter, fs.copy, source._text,
+      target._text, follow, keep)
+    if not ok then explain(source, target, err) end
   end
 end
 

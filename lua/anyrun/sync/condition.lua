@@ -4,6 +4,7 @@
 
 local Lock = require "anyrun.sync.lock"
 local class = require "anyrun.class"
+local colon = class.colon
 local errors = require "anyrun.errors"
 local new_lot = require("_anyrun.lot").new
 local options = require "anyrun.options"
@@ -38,6 +39,7 @@ end
 ---Raises: as `Lock:acquire`.
 ---@usage local _ <close> = changed:acquire()
 function Condition:acquire()
+  if not self then colon(Condition, "acquire") end
   self._lock:acquire()
   return self
 end
@@ -48,6 +50,7 @@ end
 ---Raises: as `Lock:acquire_nowait`.
 ---@usage local _ <close> = changed:acquire_nowait()
 function Condition:acquire_nowait()
+  if not self then colon(Condition, "acquire_nowait") end
   self._lock:acquire_nowait()
   return self
 end
@@ -56,13 +59,19 @@ end
 ---Checkpoint: never.
 ---Raises: RuntimeError when this task does not hold it.
 ---@usage changed:release()
-function Condition:release() self._lock:release() end
+function Condition:release()
+  if not self then colon(Condition, "release") end
+  self._lock:release()
+end
 
 --- Whether somebody holds the lock.
 ---@return boolean
 ---Checkpoint: never.
 ---@usage print(changed:locked())
-function Condition:locked() return self._lock:locked() end
+function Condition:locked()
+  if not self then colon(Condition, "locked") end
+  return self._lock:locked()
+end
 
 function Condition:__enter() return self:acquire() end
 
@@ -82,6 +91,7 @@ end
 ---  the lock held; a notification that came first goes to the next waiter.
 ---@usage while #queue == 0 do changed:wait() end
 function Condition:wait()
+  if not self then colon(Condition, "wait") end
   check_mine(self)
   checkpoint_if_cancelled()
   local lock = self._lock
@@ -103,6 +113,7 @@ end
 ---Raises: as `wait`; what `predicate` raises.
 ---@usage changed:wait_for(function() return queue[1] end)
 function Condition:wait_for(predicate)
+  if not self then colon(Condition, "wait_for") end
   options.arg("wait_for", 1, predicate, "callable")
   check_mine(self)
   local value = predicate()
@@ -119,6 +130,7 @@ end
 ---Raises: RuntimeError when this task does not hold the lock.
 ---@usage changed:notify()
 function Condition:notify(n)
+  if not self then colon(Condition, "notify") end
   options.arg("notify", 1, n, "integer?")
   check_mine(self)
   n = n or 1
@@ -130,6 +142,7 @@ end
 ---Raises: RuntimeError when this task does not hold the lock.
 ---@usage changed:notify_all()
 function Condition:notify_all()
+  if not self then colon(Condition, "notify_all") end
   check_mine(self)
   self._lot:repark(self._lock, huge)
 end
@@ -139,6 +152,7 @@ end
 ---Checkpoint: never.
 ---@usage print(changed:statistics().tasks_waiting)
 function Condition:statistics()
+  if not self then colon(Condition, "statistics") end
   return {
     tasks_waiting = #self._lot,
     lock_statistics = self._lock:statistics(),

@@ -1,6 +1,7 @@
 --- Event: something that happens once; whoever waits for it is woken.
 
 local class = require "anyrun.class"
+local colon = class.colon
 local new_lot = require("_anyrun.lot").new
 local checkpoint = require("_anyrun.time").checkpoint
 
@@ -20,6 +21,7 @@ end
 ---Checkpoint: never.
 ---@usage ready:set()
 function Event:set()
+  if not self then colon(Event, "set") end
   if self._set then return end
   self._set = true
   self._lot:wake_event()
@@ -29,13 +31,17 @@ end
 ---@return boolean
 ---Checkpoint: never.
 ---@usage if not ready:is_set() then print "not yet" end
-function Event:is_set() return self._set end
+function Event:is_set()
+  if not self then colon(Event, "is_set") end
+  return self._set
+end
 
 --- Waits until it is set.
 ---Checkpoint: always.
 ---Raises: Cancelled, also where it is set already.
 ---@usage ready:wait()
 function Event:wait()
+  if not self then colon(Event, "wait") end
   if self._set then return checkpoint() end
   self._lot:park()
 end
@@ -44,7 +50,10 @@ end
 ---@return table `tasks_waiting`
 ---Checkpoint: never.
 ---@usage print(ready:statistics().tasks_waiting)
-function Event:statistics() return { tasks_waiting = #self._lot } end
+function Event:statistics()
+  if not self then colon(Event, "statistics") end
+  return { tasks_waiting = #self._lot }
+end
 
 function Event:__tostring()
   return ("<Event: %s, %d waiting>"):format(self._set and "set" or "not set",

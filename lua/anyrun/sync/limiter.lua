@@ -3,6 +3,7 @@
 -- once, before it runs.
 
 local class = require "anyrun.class"
+local colon = class.colon
 local errors = require "anyrun.errors"
 local new_lot = require("_anyrun.lot").new
 local options = require "anyrun.options"
@@ -158,7 +159,10 @@ end
 ---Checkpoint: always. Once it is lent, no cancellation is raised.
 ---Raises: RuntimeError when the task has one already; Cancelled.
 ---@usage local _ <close> = limiter:acquire()
-function CapacityLimiter:acquire() return acquire(self, current()) end
+function CapacityLimiter:acquire()
+  if not self then colon(CapacityLimiter, "acquire") end
+  return acquire(self, current())
+end
 
 --- Borrows a token for the current task if one is free.
 ---@return anyio.CapacityLimiter self
@@ -166,6 +170,7 @@ function CapacityLimiter:acquire() return acquire(self, current()) end
 ---Raises: WouldBlock when none is free; RuntimeError when the task has one.
 ---@usage limiter:acquire_nowait()
 function CapacityLimiter:acquire_nowait()
+  if not self then colon(CapacityLimiter, "acquire_nowait") end
   return acquire_nowait(self, current())
 end
 
@@ -177,6 +182,7 @@ end
 ---Raises: RuntimeError when the object has one already; Cancelled.
 ---@usage limiter:acquire_on_behalf_of(request)
 function CapacityLimiter:acquire_on_behalf_of(borrower)
+  if not self then colon(CapacityLimiter, "acquire_on_behalf_of") end
   if borrower == nil then options.arg("acquire_on_behalf_of", 1, nil, "borrower") end
   return acquire(self, borrower)
 end
@@ -188,6 +194,7 @@ end
 ---Raises: WouldBlock when none is free; RuntimeError when the object has one.
 ---@usage limiter:acquire_on_behalf_of_nowait(request)
 function CapacityLimiter:acquire_on_behalf_of_nowait(borrower)
+  if not self then colon(CapacityLimiter, "acquire_on_behalf_of_nowait") end
   if borrower == nil then
     options.arg("acquire_on_behalf_of_nowait", 1, nil, "borrower")
   end
@@ -198,7 +205,10 @@ end
 ---Checkpoint: never.
 ---Raises: RuntimeError when the task has none.
 ---@usage limiter:release()
-function CapacityLimiter:release() release(self, current()) end
+function CapacityLimiter:release()
+  if not self then colon(CapacityLimiter, "release") end
+  release(self, current())
+end
 
 --- Gives an object's token back.
 ---@param borrower any
@@ -206,6 +216,7 @@ function CapacityLimiter:release() release(self, current()) end
 ---Raises: RuntimeError when the object has none.
 ---@usage limiter:release_on_behalf_of(request)
 function CapacityLimiter:release_on_behalf_of(borrower)
+  if not self then colon(CapacityLimiter, "release_on_behalf_of") end
   if borrower == nil then options.arg("release_on_behalf_of", 1, nil, "borrower") end
   release(self, borrower)
 end
@@ -222,6 +233,7 @@ function CapacityLimiter:__close() self:release() end
 ---Checkpoint: never.
 ---@usage print(limiter:statistics().borrowed_tokens)
 function CapacityLimiter:statistics()
+  if not self then colon(CapacityLimiter, "statistics") end
   local borrowers = {}
   for borrower in next, self._borrowers do
     borrowers[#borrowers + 1] = borrower

@@ -3,6 +3,7 @@
 -- once: `value` stays 0.
 
 local class = require "anyrun.class"
+local colon = class.colon
 local errors = require "anyrun.errors"
 local new_lot = require("_anyrun.lot").new
 local options = require "anyrun.options"
@@ -50,6 +51,7 @@ end
 ---Raises: Cancelled.
 ---@usage local _ <close> = slots:acquire()
 function Semaphore:acquire()
+  if not self then colon(Semaphore, "acquire") end
   local err, woken
   if self.value > 0 then
     checkpoint_if_cancelled()
@@ -70,6 +72,7 @@ end
 ---Raises: WouldBlock when there is none.
 ---@usage slots:acquire_nowait()
 function Semaphore:acquire_nowait()
+  if not self then colon(Semaphore, "acquire_nowait") end
   if self.value == 0 then
     error(errors.WouldBlock "no unit is left", 0)
   end
@@ -82,6 +85,7 @@ end
 ---Raises: ValueError when there are `max_value` units already.
 ---@usage slots:release()
 function Semaphore:release()
+  if not self then colon(Semaphore, "release") end
   if self.value == self.max_value then
     error(errors.ValueError "semaphore released too many times", 0)
   end
@@ -98,7 +102,10 @@ function Semaphore:__close() self:release() end
 ---@return table `tasks_waiting`
 ---Checkpoint: never.
 ---@usage print(slots:statistics().tasks_waiting)
-function Semaphore:statistics() return { tasks_waiting = #self._lot } end
+function Semaphore:statistics()
+  if not self then colon(Semaphore, "statistics") end
+  return { tasks_waiting = #self._lot }
+end
 
 function Semaphore:__tostring()
   return ("<Semaphore: value %d, %d waiting>"):format(self.value, #self._lot)

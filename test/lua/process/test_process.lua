@@ -20,6 +20,7 @@ t.test("a program's output is a stream to iterate over", function()
   for chunk in seq.stdout do text = text .. chunk end
   t.eq(text, "1\n2\n3\n")
   t.ok(anyio.isinstance(seq.stdout, anyio.abc.ByteReceiveStream))
+  t.ok(anyio.isinstance(seq, anyio.abc.Process))
   t.eq(seq.stdin, nil)
 end)
 
