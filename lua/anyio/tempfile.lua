@@ -261,7 +261,6 @@ end
 
 function Directory:__close() self:aclose() end
 
--- Made without a body, it may be given one later.
 function Directory:__call(body)
   options.arg("TemporaryDirectory", 1, body, "function", 4)
   return enter(self, body, self.name)
@@ -284,8 +283,7 @@ local DIRECTORY <const> = {
 ---  true to remove what can be removed and say nothing of the rest; `delete`: false
 ---  to let it stay
 ---@param body? fun(path: string): any
----@return any ... what `body` returned; without one the TemporaryDirectory, which
----  may be called with a body later
+---@return any ... what `body` returned; without one the TemporaryDirectory
 ---Checkpoint: always.
 ---Raises: as `mkdtemp`.
 ---@usage anyio.TemporaryDirectory(function(path) build(path) end)
