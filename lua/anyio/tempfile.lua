@@ -8,7 +8,6 @@ local fs = require "_anyrun.fs"
 local native = require "_anyrun.file"
 local options = require "anyrun.options"
 local scope = require "_anyrun.scope"
-
 local error, getenv, ipairs, type = error, os.getenv, ipairs, type
 
 local tempfile = {}
