@@ -139,17 +139,28 @@ local function ask_for(self, what, promise, target, ...)
     ctx and ctx.vars or context_vars(), f, ...)
 end
 
+-- Waits; interrupted by control-C it cancels the future, which nobody else has.
+local function join(call, future)
+  local ok, err = errors.try(call.join, call)
+  if ok then return end
+  future:cancel()
+  errors.rethrow(err)
+end
+
 --- Calls a function in the portal's run and waits for it; blocks the thread.
 ---@param f function|table the function, or `{f, name = name}`: it is copied
 ---@param ... any its arguments
 ---@return any ... its results
 ---Checkpoint: never.
 ---Raises: what `f` raises; RuntimeError in the portal's own thread or when the
----portal is stopped; FutureCancelled when it is cancelled.
+---portal is stopped; FutureCancelled when it is cancelled. KeyboardInterrupt ends
+---the wait, and cancels `f`.
 ---@usage print(portal:call(fetch, url))
 function BlockingPortal:call(f, ...)
   local call = ask_for(self, "call", nil, f, ...)
-  return Future.of(call, self._door):result()
+  local future = Future.of(call, self._door)
+  join(call, future)
+  return future:result()
 end
 
 --- Starts a function in the portal's run.
@@ -177,9 +188,9 @@ end
 function BlockingPortal:start_task(f, ...)
   local promise = thread.promise()
   local call = ask_for(self, "start_task", promise, f, ...)
-  call:join()
-  return Future.of(promise, self._door),
-    threads.outcome(call, "in the thread of the run", call:results())
+  local future = Future.of(promise, self._door)
+  join(call, future)
+  return future, threads.outcome(call, "in the thread of the run", call:results())
 end
 
 --- Makes of a context manager of the portal's run one for this thread.

@@ -68,10 +68,18 @@ static bool is_open_to_it(const ar_lrun *run) {
   return !run->restricted && !ar_coro_of(s->current)->guarded;
 }
 
+/* ... in a function that has blocked the thread? Then asyncio's first one is
+ * raised, too: main, which it would cancel, is kept from hearing it. */
+static bool is_open_blocked(const ar_lrun *run) {
+  const ar_task *current = run->run.sched.current;
+  return is_open_to_it(run) ||
+         (current != NULL && !run->run.sched.policy->interrupts_code);
+}
+
 void ar_interrupt_raise(lua_State *L) {
   ar_lrun *run = ar_host_of(L)->run;
   int signum;
-  if (run != NULL && !is_open_to_it(run))
+  if (run != NULL && !is_open_blocked(run))
     return; /* the loop's matter, when it goes on */
   signum = ar_interrupt_take();
   if (signum != 0)

@@ -325,6 +325,32 @@ t.test("a run that is busy hears of other threads, too", function()
   end)
 end)
 
+-- In the portal's thread: has the first one hear of control-C.
+local function interrupt()
+  io.popen("kill -INT $PPID"):close()
+  anyio.sleep_forever()
+end
+
+t.test("control-C cancels what a call waits for", {plain = true}, function()
+  with_portal(function(portal)
+    for _, method in ipairs{"call", "start_task"} do
+      local ok, err = pcall(portal[method], portal, interrupt)
+      t.eq({ok, err.name}, {false, "KeyboardInterrupt"})
+      t.eq(portal:call(math.max, 1, 2), 2)
+    end
+  end) -- which would wait for what goes on
+end)
+
+t.test("control-C ends a call that blocks the loop of a run", {plain = true}, function()
+  local seen
+  local ok, err = pcall(t.run, function()
+    local _
+    _, seen = pcall(with_portal, function(portal) portal:call(interrupt) end)
+    error(seen, 0)
+  end)
+  t.eq({ok, err.name, seen.name}, {false, "KeyboardInterrupt", "KeyboardInterrupt"})
+end)
+
 t.test("control-C ends a call that blocks the first thread", {plain = true}, function()
   local kill
   local ok, err = pcall(with_portal, function(portal)
