@@ -38,7 +38,7 @@ static void on_news(ar_call *call) {
   ar_coro *c = call->waiter;
   if (c != NULL) {
     call->waiter = NULL;
-    ar_loop_expect(c->task.sched->loop, -1);
+    ar_call_expect(call, false);
     ar_task_wake(&c->task, 0);
   } else if (ar_call_state_is_final(ar_call_state_of(call))) {
     ar_call_end_hook(call);
@@ -139,7 +139,7 @@ static int waitk(lua_State *L, int status, lua_KContext ctx) {
 static int park(lua_State *L, ar_call *call, ar_coro *c, bool leaving) {
   c->schedule_points++;
   call->waiter = c;
-  ar_loop_expect(c->task.sched->loop, 1);
+  ar_call_expect(call, true);
   ar_task_park(&c->task, "thread", call,
                leaving ? abort_leaving : abort_staying);
   return ar_suspend(L, waitk, leaving);
@@ -323,8 +323,13 @@ typedef struct {
 /* Let go of the call. */
 static void settle(ask *a) {
   ar_call *call = a->call;
+  ar_call *from = call->from;
   a->call = NULL;
   ar_list_remove(&a->loose.link);
+  if (from != NULL) { /* its thread goes on, whoever waits for that */
+    from->asking = false;
+    ar_call_expect(from, from->waiter != NULL || from->left);
+  }
   ar_call_drop(call);
 }
 
@@ -349,6 +354,10 @@ void ar_ask_push(lua_State *L, ar_call *call) {
   luaL_setmetatable(L, ASK);
   ar_shared_take(&call->shared);
   a->call = call;
+  if (call->from != NULL) {
+    call->from->asking = true;
+    ar_call_expect(call->from, false);
+  }
   if (run != NULL)
     ar_list_push(&run->loose, &a->loose.link);
 }

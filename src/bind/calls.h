@@ -34,6 +34,10 @@ ar_door *ar_door_of(lua_State *L, ar_lrun *run);
 /* [-0, +0] The call is made by a task of this run, which waits for it. */
 void ar_call_at_home(lua_State *L, ar_call *call, ar_lrun *run);
 
+/* Does the loop wait for the call's thread? Not while that waits for the loop:
+ * where nobody can wake the task that is to answer it, all are stuck. */
+void ar_call_expect(ar_call *call, bool expected);
+
 /* The call, which nobody waited for, is over: the function that its run's
  * variables have for it is called. */
 void ar_call_end_hook(ar_call *call);

@@ -92,13 +92,21 @@ static int schedule_hook(lua_State *L) {
   return 0;
 }
 
+void ar_call_expect(ar_call *call, bool expected) {
+  ar_lrun *run = call->door != NULL ? call->door->run : NULL;
+  expected = expected && !call->asking;
+  if (run == NULL || expected == call->expected)
+    return;
+  call->expected = expected;
+  ar_loop_expect(run->run.loop, expected ? 1 : -1);
+}
+
 void ar_call_end_hook(ar_call *call) {
   ar_lrun *run = call->door != NULL ? call->door->run : NULL;
   lua_State *L;
   if (run == NULL)
     return;
-  if (call->left)
-    ar_loop_expect(run->run.loop, -1);
+  ar_call_expect(call, false);
   call->left = false;
   L = ar_host_stack(run->host);
   if (!call->hooked || !lua_checkstack(L, 8))

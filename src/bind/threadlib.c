@@ -110,7 +110,8 @@ static int thread_submit(lua_State *L) {
 }
 
 /* ask(door or nil, ...) -> Call with these values: for a run, or for whoever
- * waits for the call that this thread serves; nil where there is nobody. */
+ * waits for the call that this thread serves, which is to wait for the answer;
+ * nil where there is nobody. */
 static int thread_ask(lua_State *L) {
   ar_door *door = NULL;
   ar_call *served = NULL, *call;
@@ -125,6 +126,10 @@ static int thread_ask(lua_State *L) {
   call = ar_call_push_new(L);
   lua_replace(L, 1);
   ar_worker_pack_request(L, call, lua_gettop(L) - 1);
+  if (served != NULL) {
+    ar_shared_take(&served->shared);
+    call->from = served;
+  }
   if (served == NULL || !ar_call_ask(served, call))
     ar_door_knock(door, call);
   return 1;

@@ -33,6 +33,7 @@ static void free_call(ar_shared *shared) {
     ar_mailbox_unref(call->home);
   ar_door_drop(call->door);
   ar_call_drop(call->backs);
+  ar_call_drop(call->from);
   (void)pthread_cond_destroy(&call->cond);
   (void)pthread_mutex_destroy(&call->mutex);
   ar_mem_free(call, sizeof *call);

@@ -56,9 +56,12 @@ struct ar_call {
   void (*on_news)(ar_call *call); /* on the loop's thread */
   bool interruptible; /* control-C ends the wait for it, as nothing else does */
   ar_call *backs; /* counted: it is refused when this one is over; or NULL */
+  ar_call *from;  /* counted: of the thread that waits for this ask; or NULL */
   ar_door *door;  /* counted: who takes asks that nobody serves; or NULL */
   /* Of one side only: */
   bool left;             /* its task went away before it was over */
+  bool asking;           /* its thread waits for the answer to an ask */
+  bool expected;         /* the loop waits for its thread */
   bool hooked;           /* its run has something to do at its end */
   void *waiter;          /* borrowed: of on_news; the home loop's thread's */
   ar_link in_asks;       /* place among the asks of another call */
