@@ -171,7 +171,7 @@ void ar_workers_dismiss(lua_State *L) {
     ar_crew_dismiss(w->crews[CREW_THREAD]);
 }
 
-/* counts(kind) -> at work, idle */
+/* counts(kind) -> at work, idle, seconds after which an idle one ends */
 static int thread_counts(lua_State *L) {
   int kind = luaL_checkoption(L, 1, NULL, crew_names);
   const workforce *w = get_workforce(L);
@@ -180,7 +180,8 @@ static int thread_counts(lua_State *L) {
     ar_crew_count(w->crews[kind], &busy, &idle);
   lua_pushinteger(L, busy);
   lua_pushinteger(L, idle);
-  return 2;
+  lua_pushnumber(L, ar_time_to_seconds(duties[kind]->patience));
+  return 3;
 }
 
 /* must_begin(task) -> the task: its first step is made in any case, since

@@ -5,11 +5,11 @@
 #include "io/pool.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <time.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "loop/thread.h"
 
 /* Seconds after which a thread that has nothing to do ends. */
 #define IDLE_SECONDS 10
@@ -139,22 +139,10 @@ static void *serve(void *arg) {
   return NULL;
 }
 
-/* Signals are for the thread that runs the loop. */
 static ar_err start_thread(ar_pool *pool) {
-  sigset_t all, before;
-  pthread_attr_t attr;
-  pthread_t thread;
-  int number = pthread_attr_init(&attr);
-  if (number != 0)
-    return ar_err_from_errno(number);
-  (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  (void)sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-  number = pthread_create(&thread, &attr, serve, pool);
-  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-  (void)pthread_attr_destroy(&attr);
-  if (number != 0)
-    return ar_err_from_errno(number);
+  ar_err err = ar_thread_start(serve, pool, 0);
+  if (err != 0)
+    return err;
   pool->n_threads++;
   pool->refs++;
   return 0;

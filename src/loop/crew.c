@@ -9,13 +9,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <time.h>
 
 #include "base/err.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "loop/thread.h"
 
 /* A Lua state in a thread needs as much C stack as in the first one. */
 #define STACK_SIZE ((size_t)8 * 1024 * 1024)
@@ -168,29 +168,11 @@ static hand *new_hand(ar_crew *crew, void *job) {
   return h;
 }
 
-/* Signals are for the thread that runs the first loop. */
-static ar_err start_thread(hand *h) {
-  sigset_t all, before;
-  pthread_attr_t attr;
-  pthread_t thread;
-  int number = pthread_attr_init(&attr);
-  if (number != 0)
-    return ar_err_from_errno(number);
-  (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  (void)pthread_attr_setstacksize(&attr, STACK_SIZE);
-  (void)sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-  number = pthread_create(&thread, &attr, serve, h);
-  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-  (void)pthread_attr_destroy(&attr);
-  return ar_err_from_errno(number);
-}
-
 /* ---- the owner ---------------------------------------------------------- */
 
 static ar_err hire(ar_crew *crew, void *job) {
   hand *h = new_hand(crew, job);
-  ar_err err = h != NULL ? start_thread(h) : AR_ENOMEM;
+  ar_err err = h != NULL ? ar_thread_start(serve, h, STACK_SIZE) : AR_ENOMEM;
   if (err != 0) {
     if (h != NULL)
       free_hand(h);

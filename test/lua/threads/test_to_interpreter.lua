@@ -31,6 +31,7 @@ t.test("[INT-04] a token for each processor", function()
   t.ok(limiter.total_tokens >= 1)
   t.eq(run_sync({function() return 1 end, limiter = anyio.CapacityLimiter(1)}), 1)
   t.raises("unknown option", run_sync, {print, cancellable = true})
+  t.eq(select(3, require("_anyrun.thread").counts "interpreter"), 30) -- seconds idle
 end)
 
 t.test("[INT-05] it cannot react to a cancellation, nor call back", function()

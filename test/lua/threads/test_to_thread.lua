@@ -337,8 +337,9 @@ end)
 t.test("[THR-12 THR-13] idle threads end with an asyncio loop, and stay on trio", {plain = true}, function()
   local thread = require "_anyrun.thread"
   t.run(function() run_sync(function() LEFT = true end) end) -- luacheck: ignore
-  local _, idle = thread.counts "thread"
+  local _, idle, patience = thread.counts "thread"
   t.eq(idle > 0, t.backend == "trio")
+  t.eq(patience, 10)
   thread.dismiss "thread"
   t.eq(select(2, thread.counts "thread"), 0)
   t.eq(t.run(function() return run_sync(function() return LEFT end) end), nil) -- luacheck: ignore

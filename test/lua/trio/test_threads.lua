@@ -98,6 +98,7 @@ end)
 t.test("[TR-THR-09] threads are kept for the next", {backend = "trio"}, function()
   to_thread.run_sync(function() KEPT_HERE = true end) -- luacheck: ignore
   t.eq(to_thread.run_sync(function() return KEPT_HERE end), true) -- luacheck: ignore
+  t.eq(select(3, require("_anyrun.thread").counts "thread"), 10)
 end)
 
 t.test("[TR-THR-10] context variables", {backend = "trio"}, function()
