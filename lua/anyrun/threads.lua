@@ -12,7 +12,8 @@ local thread = require "_anyrun.thread"
 local active, vars = native_run.active, native_run.vars
 local context_vars = task_lib.context
 local checkpoint_if_cancelled = task_lib.checkpoint_if_cancelled
-local error, getmetatable, require, type = error, getmetatable, require, type
+local error, require, type = error, require, type
+local getmetatable, setmetatable = getmetatable, setmetatable
 local acquire, submit = CapacityLimiter.acquire, thread.submit
 
 ---@class anyrun.threads
@@ -93,10 +94,18 @@ end
 
 local wait = threads.wait
 
+local Held = { __close = function(self) self[1]:release() end }
+
+-- A token of a limiter that is none of ours.
+local function hold(limiter)
+  limiter:acquire()
+  return setmetatable({ limiter }, Held)
+end
+
 -- Asyncio: the token is the calling task's, and given back when it leaves.
 local function run_on_asyncio(kind, limiter, may_leave, variables, name, f, ...)
   local _ <close> = getmetatable(limiter) == CapacityLimiter
-    and acquire(limiter) or limiter:acquire()
+    and acquire(limiter) or hold(limiter)
   local call = submit(kind, variables, name, f, ...)
   if may_leave then call:desert() end
   wait(call, may_leave)
@@ -194,8 +203,10 @@ function threads.call_plain(f, ...)
   return threads.call("thread", limiter, false, context_vars(), nil, f, ...)
 end
 
-local LIMITER_METHODS <const> = { asyncio = "acquire",
-  trio = "acquire_on_behalf_of" }
+local LIMITER_METHODS <const> = {
+  asyncio = { "acquire", "release" },
+  trio = { "acquire_on_behalf_of", "release_on_behalf_of" },
+}
 
 --- Checks an option `limiter`.
 ---@param fname string
@@ -206,9 +217,10 @@ local LIMITER_METHODS <const> = { asyncio = "acquire",
 function threads.check_limiter(fname, limiter)
   if limiter == nil then return threads.current_default_thread_limiter() end
   local kind = type(limiter)
-  local method = LIMITER_METHODS[active()]
+  local methods = LIMITER_METHODS[active()]
   if (kind == "table" or kind == "userdata")
-    and options.callable(limiter[method]) then
+    and options.callable(limiter[methods[1]])
+    and options.callable(limiter[methods[2]]) then
     return limiter
   end
   error(("bad argument #1 to '%s' (option 'limiter': CapacityLimiter expected, "

@@ -152,6 +152,7 @@ static int call_wait(lua_State *L) {
   bool leaving = lua_toboolean(L, 2);
   ar_coro *c;
   lua_settop(L, 1);
+  call->server = ar_host_running(ar_host_of(L));
   if (wait_once(L, call))
     return 1;
   c = ar_coro_check(L);
@@ -379,12 +380,23 @@ static int ask_request(lua_State *L) {
   return request != NULL ? ar_unmarshal(L, request, true) : 0;
 }
 
+/* The task that waits for a thread has done what that asked for. If it was
+ * cancelled meanwhile, it hears of that when it waits again; the thread, which
+ * goes on now, may look before. */
+static void tell_asker(lua_State *L, const ar_call *asked) {
+  const ar_task *t = ar_host_running(ar_host_of(L));
+  if (asked->from != NULL && t != NULL && asked->from->server == t &&
+      t->scope->effective)
+    atomic_store(&asked->from->cancelled, true);
+}
+
 /* ask:reply(...) -> did anybody want it? */
 static int ask_reply(lua_State *L) {
   ask *a = check_ask(L);
   ar_call *call = check_open_ask(L);
   ar_parcel *answer =
       ar_worker_pack_answer(L, lua_gettop(L) - 1, &ar_worker_answers);
+  tell_asker(L, call);
   lua_pushboolean(L, ar_call_finish(call, AR_CALL_ANSWERED, answer));
   settle(a);
   return 1;

@@ -64,6 +64,8 @@ struct ar_call {
   bool expected;         /* the loop waits for its thread */
   bool hooked;           /* its run has something to do at its end */
   void *waiter;          /* borrowed: of on_news; the home loop's thread's */
+  const void *server;    /* the task that waits for it and serves its asks: to
+                          * be compared only, it may be gone */
   ar_link in_asks;       /* place among the asks of another call */
   ar_message news;       /* to `home` */
   ar_message knock;      /* to a door: see door.h */

@@ -206,6 +206,18 @@ t.test("[SY-60] the default limiter has 40 tokens, is the run's own, and can be 
     end)
   end)
 
+t.test("any limiter that takes and gives back will do", function()
+  local log = t.log()
+  local function takes() log "taken" end
+  local function gives() log "given back" end
+  local limiter = {acquire = takes, acquire_on_behalf_of = takes}
+  t.raises("option 'limiter'", run_sync, {print, limiter = limiter})
+  limiter.release, limiter.release_on_behalf_of = gives, gives
+  t.eq(run_sync({function() return 1 end, limiter = limiter}), 1)
+  t.raises("boom", run_sync, {function() error("boom", 0) end, limiter = limiter})
+  t.eq(log.items, {"taken", "given back", "taken", "given back"})
+end)
+
 t.test("[THR-10] who borrows the token", function()
   local limiter = anyio.CapacityLimiter(2)
   limiter:acquire()
