@@ -4,6 +4,7 @@ local door_lib = require "anyrun.door"
 local context = require "anyrun.context"
 local errors = require "anyrun.errors"
 local native_run = require "_anyrun.run"
+local Future = require "anyrun.threadfuture"
 local new_scope = require("_anyrun.scope").CancelScope
 
 local select, table = select, table
@@ -125,7 +126,9 @@ end
 
 function door_lib.handlers.done(ask, id, variables, f, future)
   local entry = running[id]
-  local function callback(of) context.of(variables):run(f, of) end
+  local function callback(of)
+    context.of(variables):run(Future.call_back, f, of)
+  end
   if entry then
     entry[#entry + 1] = { callback, future }
   else

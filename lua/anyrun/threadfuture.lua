@@ -3,6 +3,7 @@
 local class = require "anyrun.class"
 local context_vars = require("_anyrun.task").context
 local errors = require "anyrun.errors"
+local native_run = require "_anyrun.run"
 local options = require "anyrun.options"
 local thread = require "_anyrun.thread"
 local threads = require "anyrun.threads"
@@ -111,18 +112,36 @@ end
 ---@usage print(future:running())
 function Future:running() return self._call:state() == "running" end
 
+--- Calls a callback of a future: an error of it is shown, and is nobody's.
+---@param f function
+---@param future anyio.from_thread.Future
+---Checkpoint: never.
+---@usage Future.call_back(f, future)
+function Future.call_back(f, future)
+  local ok, err = errors.pcall(f, future)
+  if ok then return end
+  native_run.report({ message = "exception calling a callback of a future",
+    exception = err })
+end
+
 --- Has `f(future)` called when the function has ended: a copy of it, in the
---- thread where the function ran; at once, and here, where it has ended.
+--- thread where the function ran; at once, and here, where it has ended. An
+--- error of `f` is written to standard error.
 ---@param f function
 ---Checkpoint: never.
 ---@usage future:add_done_callback(function(f) print(f:result()) end)
 function Future:add_done_callback(f)
   options.arg("add_done_callback", 1, f, "callable")
   if self:done() then
-    f(self)
+    Future.call_back(f, self)
     return
   end
-  thread.ask(self._door, "done", self._call:id(), context_vars(), f, self)
+  local ask = thread.ask(self._door, "done", self._call:id(), context_vars(), f,
+    self)
+  if ask:state() == "refused" then -- the run has ended, and with it the function
+    self._call:join()
+    Future.call_back(f, self)
+  end
 end
 
 function Future:__tostring()

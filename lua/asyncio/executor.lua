@@ -95,7 +95,9 @@ function start(self, job)
   self.running = self.running + 1
   door.current():expect(1)
   if not self.keeper then
-    self.keeper = task_lib.spawn({ name = "executor" }, keep, self)
+    -- the run may end before its first step
+    self.keeper = thread.must_begin(task_lib.spawn({ name = "executor" }, keep,
+      self))
     native_run.vars().executor_keeper = self.keeper -- not among all_tasks()
   end
   call:desert()
