@@ -26,8 +26,10 @@ local function hold(cm, task_status)
   end
   local ok, err = errors.try(with, cm, body)
   open[number] = nil
-  if not ok then errors.rethrow(err) end
-  return swallowed
+  if ok then return swallowed end
+  -- the block's own error goes on in its thread: it is none of the portal's
+  if entry.failed and rawequal(err, entry.err) then return false end
+  errors.rethrow(err)
 end
 
 -- In the portal's run: the block of the other thread is over.
