@@ -45,6 +45,7 @@ struct ar_lsock {
   ar_lsock_end end;          /* how that receive tells the end of the data */
   bool connecting;           /* a stream's: it was begun, see AR_EINPROGRESS */
   bool connected;            /* a datagram socket's: it has one peer */
+  ar_err lost;               /* how a stream was lost; 0: nobody heard of it */
   unsigned char tries;       /* so far, where nothing tells when to try again */
   size_t max;                /* bytes it wants at most */
   const char *data;          /* what that send sends; borrowed: at place 2 */

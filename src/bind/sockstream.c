@@ -13,9 +13,20 @@ static ar_lsock *check_stream(lua_State *L) {
   return ar_check_lsock_kind(L, AR_LSOCK_STREAM);
 }
 
+/* How a connection was lost the system tells once; later it looks as if it had
+ * ended. A broken pipe is none that was lost: it has ended, or this side has. */
+AR_NORETURN static void lose(lua_State *L, ar_lsock *s, ar_err err,
+                             const char *what) {
+  if (err != AR_EPIPE && err != AR_ENOMEM && err != AR_ENOBUFS)
+    s->lost = err;
+  ar_lsock_broken(L, err, what);
+}
+
 /* ---- receive ------------------------------------------------------------ */
 
 static int at_end(lua_State *L, const ar_lsock *s) {
+  if (AR_UNLIKELY(s->lost != 0))
+    ar_lsock_broken(L, s->lost, "cannot receive");
   switch (s->end) {
     case AR_LSOCK_END_IS_NIL: return 0;
     case AR_LSOCK_END_IS_EMPTY: lua_pushliteral(L, ""); return 1;
@@ -30,7 +41,7 @@ static int receive_once(lua_State *L, ar_lsock *s) {
   if (err == AR_EAGAIN)
     return AR_SOCKACT_WAIT;
   if (AR_UNLIKELY(err != 0))
-    ar_lsock_broken(L, err, "cannot receive");
+    lose(L, s, err, "cannot receive");
   return AR_LIKELY(n > 0) ? 1 : at_end(L, s);
 }
 
@@ -94,7 +105,7 @@ int ar_lsock_send_once(lua_State *L, ar_lsock *s) {
   if (err == AR_EAGAIN)
     return AR_SOCKACT_WAIT;
   if (AR_UNLIKELY(err != 0))
-    ar_lsock_broken(L, err, "cannot send");
+    lose(L, s, err, "cannot send");
   s->sent += n;
   return AR_LIKELY(s->sent == s->len) ? 0 : AR_SOCKACT_WAIT;
 }
