@@ -91,14 +91,15 @@ function ContextVar:set(value)
   local found, old = look_up(native.context(), self)
   if not found then old = Token.MISSING end
   replace(self, value == nil and NIL or value)
-  return setmetatable({ var = self, old_value = old }, Token)
+  return setmetatable({ var = self, old_value = old,
+    _owner = native.context_owner() }, Token)
 end
 
 --- Brings back what was there before the `set` that gave the token.
 ---@param token contextvars.Token
 ---Checkpoint: never.
----Raises: ValueError when the token is of another variable; RuntimeError when
----it was used before.
+---Raises: ValueError when the token is of another variable or was made in another
+---context; RuntimeError when it was used before.
 ---@usage request_id:reset(token)
 function ContextVar:reset(token)
   if not class.is(token, Token) then
@@ -108,6 +109,10 @@ function ContextVar:reset(token)
       tostring(token), tostring(token.var)))
   elseif token._used then
     fail("RuntimeError", ("%s has already been used"):format(tostring(token)))
+  end
+  local owner = native.context_owner()
+  if owner ~= token._owner and owner ~= nil and token._owner ~= nil then
+    fail("ValueError", ("%s was made in another context"):format(tostring(token)))
   end
   token._used = true
   local old = token.old_value

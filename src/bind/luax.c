@@ -177,6 +177,19 @@ void ar_set_context_holder(lua_State *L) {
   lua_pop(L, 1);
 }
 
+int ar_context_owner(lua_State *L) {
+  ar_task *t = ar_host_running(ar_host_of(L));
+  ar_push_context_holder(L);
+  if (lua_istable(L, -1) && lua_getmetatable(L, -1)) {
+    lua_pop(L, 1);
+    return 1;
+  }
+  if (t == NULL)
+    return 0;
+  lua_pushlightuserdata(L, t);
+  return 1;
+}
+
 void ar_push_context(lua_State *L) {
   ar_push_context_holder(L);
   if (lua_istable(L, -1) && lua_getmetatable(L, -1)) {

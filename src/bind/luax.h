@@ -60,6 +60,10 @@ void ar_push_context_holder(lua_State *L);
 /* [-1, +0] */
 void ar_set_context_holder(lua_State *L);
 
+/* context_owner() -> what tells the current context from others: the Context
+ * that was entered, or something for the task; nil outside any. */
+int ar_context_owner(lua_State *L);
+
 /* The current run; raises NoEventLoopError. Begins the script's. */
 ar_lrun *ar_check_run(lua_State *L);
 

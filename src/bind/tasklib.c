@@ -481,6 +481,7 @@ static const luaL_Reg functions[] = {
     {"context", task_context},
     {"set_context", task_set_context},
     {"swap_context", task_swap_context},
+    {"context_owner", ar_context_owner},
     {NULL, NULL}};
 
 int luaopen_anyrun_task(lua_State *L) {
