@@ -14,7 +14,7 @@ static ar_lsock *check_stream(lua_State *L) {
 }
 
 /* How a connection was lost the system tells once; later it looks as if it had
- * ended. A broken pipe is none that was lost: it has ended, or this side has. */
+ * ended. A broken pipe is none that was lost: it, or this side, has ended. */
 AR_NORETURN static void lose(lua_State *L, ar_lsock *s, ar_err err,
                              const char *what) {
   if (err != AR_EPIPE && err != AR_ENOMEM && err != AR_ENOBUFS)
