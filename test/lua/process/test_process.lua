@@ -266,12 +266,15 @@ end)
 
 t.test("a program of a run that is over", { plain = true }, function()
   local kept
-  t.run(function() kept = open({ "cat" }, { stdout = false, stderr = false }) end)
+  t.run(function() -- it reads to the end, then waits to be told to go on
+    kept = open({ "sh", "-c", "cat; kill -STOP $$" }, { stdout = false, stderr = false })
+  end)
   t.run(function()
     t.raises(anyio.RuntimeError, kept.wait, kept)
     t.raises(anyio.ClosedResourceError, kept.stdin.send, kept.stdin, "x")
     for _ = 1, 2000 do
       if kept.returncode then break end
+      kept:send_signal "SIGCONT"
       anyio.sleep(0.001)
     end
     t.eq(kept.returncode, 0)
