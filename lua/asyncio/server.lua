@@ -6,7 +6,7 @@ local futures = require "asyncio.futures"
 local reports = require "asyncio.reports"
 local transports = require "asyncio.transport"
 
-local error, ipairs, next = error, ipairs, next
+local error, ipairs, max, next = error, ipairs, math.max, next
 local setmetatable, tostring = setmetatable, tostring
 
 local RETRY <const> = 1 -- seconds, when the system is out of descriptors
@@ -85,9 +85,9 @@ local function exhausted(self, sock, err)
   self._retry = self._loop:call_later(RETRY, start_on, self, sock)
 end
 
--- As many connections as may be waiting.
+-- As many connections as may be waiting, and one.
 local function accept(self, sock)
-  for _ = 1, self._backlog do
+  for _ = 0, max(self._backlog, 0) do
     local ok, connection = errors.pcall(sock._accept_now, sock)
     if not ok and errors.isinstance(connection, errors.OSError) then
       if EXHAUSTED[connection.code] then

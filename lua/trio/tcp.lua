@@ -107,7 +107,7 @@ function tcp.open_tcp_listeners(port, opts)
   opts = options.check("open_tcp_listeners", opts, LISTEN)
   local entries = socket.getaddrinfo(opts.host, port,
     { type = "SOCK_STREAM", flags = "AI_PASSIVE" })
-  local listeners, lacking = {}, nil
+  local listeners, lacking = {}, {}
   for _, entry in ipairs(entries) do
     local ok, made, why = errors.try(listen, entry, opts.backlog or 65535)
     if not ok then
@@ -115,10 +115,12 @@ function tcp.open_tcp_listeners(port, opts)
       errors.rethrow(made)
     end
     listeners[#listeners + 1] = made
-    lacking = lacking or why
+    lacking[#lacking + 1] = why
   end
-  if #listeners == 0 then error(lacking, 0) end
-  return listeners
+  if #listeners > 0 then return listeners end
+  error(errors.OSError("this system has none of the kinds of socket that this "
+    .. "address could use", { code = lacking[1].code, errno = lacking[1].errno,
+      cause = errors.ExceptionGroup("no socket could be made", lacking) }), 0)
 end
 
 -- Serving --------------------------------------------------------------------

@@ -86,6 +86,10 @@ ar_lsock *ar_check_lsock_kind(lua_State *L, ar_lsock_kind kind);
  * some other that is none. */
 int ar_to_fd_number(lua_State *L, int idx);
 
+/* The number at idx, of connections that may wait to be accepted, as the
+ * system takes it: from 0 to 65535. Raises where it is none. */
+int ar_check_backlog(lua_State *L, int idx);
+
 /* Raise BusyResourceError if the guard is held. */
 void ar_check_lsock_free(lua_State *L, bool guard, const char *action);
 

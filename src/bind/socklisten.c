@@ -17,15 +17,20 @@ static ar_lsock *check_listener(lua_State *L) {
   return ar_check_lsock_kind(L, AR_LSOCK_LISTENER);
 }
 
+int ar_check_backlog(lua_State *L, int idx) {
+  lua_Integer n = luaL_checkinteger(L, idx);
+  return n < 0 ? 0 : n > UINT16_MAX ? UINT16_MAX : (int)n;
+}
+
 /* _listen(listener, backlog, class of accepted streams) */
 static int listener_listen(lua_State *L) {
   ar_lsock *s = check_listener(L);
-  lua_Integer backlog = luaL_checkinteger(L, 2);
+  int backlog = ar_check_backlog(L, 2);
   ar_err err;
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 3);
   lua_setiuservalue(L, 1, AR_LSOCK_UV_CLASS);
-  err = ar_sock_listen(ar_lsock_number(s), (int)backlog);
+  err = ar_sock_listen(ar_lsock_number(s), backlog);
   if (err != 0)
     ar_raise_oserror(L, err, "cannot listen");
   return 0;

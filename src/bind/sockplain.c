@@ -163,9 +163,9 @@ static int plain_pending_error(lua_State *L) {
 /* _listen(socket, backlog) */
 static int plain_listen(lua_State *L) {
   ar_lsock *s = check_plain(L);
-  (void)check_done(
-      L, ar_sock_listen(ar_lsock_number(s), (int)luaL_checkinteger(L, 2)),
-      "cannot listen");
+  (void)check_done(L,
+                   ar_sock_listen(ar_lsock_number(s), ar_check_backlog(L, 2)),
+                   "cannot listen");
   return 0;
 }
 

@@ -391,3 +391,13 @@ test("[AS-STR-13] a server and its last client that close in one turn", function
   server:wait_closed()
   waiting:await()
 end)
+
+test("[AS-STR-13] a server with a backlog of none, or of too many, serves", function()
+  for _, backlog in ipairs { 0, -1, 1 << 32 } do
+    local server <close> = asyncio.start_server(echo, HOST, 0, { backlog = backlog })
+    local reader, writer = asyncio.open_connection(HOST, port_of(server))
+    writer:write "hello"
+    t.eq(reader:read(10), "hello")
+    writer:close()
+  end
+end)

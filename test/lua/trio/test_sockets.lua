@@ -212,6 +212,45 @@ test("listeners are opened for each address of the host", function()
   t.raises("listening socket expected", trio.SocketListener, {})
 end)
 
+test("an address family that this system lacks is left out, but not the last", function()
+  local native = require "_anyrun.socket"
+  local open, lacking = native.open, { AF_INET = true }
+  local function fake(class, kind, family)
+    if not lacking[family] then return open(class, kind, family) end
+    error(anyio.OSError("nope", { code = "EAFNOSUPPORT", errno = 97 }), 0)
+  end
+  native.open = fake -- luacheck: ignore 122
+  local listeners = trio.open_tcp_listeners(0)
+  lacking.AF_INET6 = true
+  local ok, err = pcall(trio.open_tcp_listeners, 0)
+  native.open = open -- luacheck: ignore 122
+  t.eq(#listeners, 1)
+  t.eq(listeners[1].socket:getsockname()[1], "::")
+  listeners[1]:aclose()
+  t.eq({ ok, err.code }, { false, "EAFNOSUPPORT" })
+  t.match(err.message, "none of the kinds of socket")
+  t.eq(#err.cause:leaves(), 2)
+end)
+
+test("a backlog of any size listens", function()
+  for _, backlog in ipairs { 1, 99999999, 1 << 32, -1 } do
+    local listener <close> = trio.open_tcp_listeners(0, { host = HOST, backlog = backlog })[1]
+    local stream <close> = testing.open_stream_to_socket_listener(listener)
+    listener:accept():aclose()
+    t.isa(stream, trio.SocketStream)
+  end
+end)
+
+test("[TR-IO-04] what came before the other side closed is received, then its end", function()
+  local listener <close> = listen()
+  local stream <close> = testing.open_stream_to_socket_listener(listener)
+  local far = listener:accept()
+  far:send_all "x"
+  far:aclose()
+  t.eq(stream:receive_some(1), "x")
+  t.eq(stream:receive_some(1), "")
+end)
+
 test("[TR-IO-06] serve_tcp serves, tells where, and closes what handlers leave open", function()
   local left
   trio.open_nursery(function(nursery)
