@@ -53,6 +53,7 @@ const ar_policy ar_policy_asyncio = {
     .counts = true,
     .join_breaks = true,
     .queues_timers = true,
+    .drains = true,
 };
 
 /* The same with libuv's habits: timers run straight in the timer phase. */
@@ -65,4 +66,5 @@ const ar_policy ar_policy_uvloop = {
     .interrupt = interrupt,
     .counts = true,
     .join_breaks = true,
+    .drains = true,
 };

@@ -458,7 +458,7 @@ static void count_call(ar_job *job) {
   calls++;
 }
 
-TEST("at the end trio still calls what was queued, asyncio does not") {
+TEST("at the end what was queued is called all the same") {
   const char *names[] = {"asyncio", "trio"};
   for (int i = 0; i < 2; i++) {
     world w;
@@ -474,7 +474,7 @@ TEST("at the end trio still calls what was queued, asyncio does not") {
     ar_sched_queue(&w.run.sched, &job);
     ar_run_wind_down(&w.run);
     CHECK_EQ(ar_run_drive(&w.run), AR_RUN_DONE);
-    CHECK_EQ(calls, i);
+    CHECK_EQ(calls, 1);
     ar_list_remove(&job.ready);
     world_close(&w);
   }
