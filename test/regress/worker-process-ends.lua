@@ -85,13 +85,15 @@ local function start(code, ...)
     {start_new_session = true})
 end
 
+-- What works on calls the system now and then: the thread sanitizer holds back
+-- signals until then.
 local BUSY <const> = [[
   local anyio = require "anyio"
   local function work(path)
     local file = io.open(path, "w")
     file:write(io.open "/proc/self/stat":read "n", "\n")
     file:close()
-    while true do end
+    while true do os.remove "" end
   end
   run(function()
     local limiter = anyio.CapacityLimiter(9)
