@@ -38,8 +38,8 @@ struct ar_lsock {
   ar_lfd lfd;
   ar_lsock_kind kind;
   int family;
-  bool busy[2]; /* by ar_side: somebody receives or accepts; somebody
-                        * sends or connects */
+  bool busy[2]; /* by ar_side: somebody receives or accepts; somebody sends or
+                 * connects */
   const ar_sockact *acts[2]; /* by ar_side: what they do */
   bool impatient;            /* that accept raises what others wait for */
   ar_lsock_end end;          /* how that receive tells the end of the data */

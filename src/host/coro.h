@@ -70,6 +70,10 @@ struct ar_coro {
   uint64_t parent;   /* id of the task it counts as a child of; 0: none */
 };
 
+static inline ar_coro *ar_coro_of(ar_task *t) {
+  return ar_container_of(t, ar_coro, task);
+}
+
 /* Something a task holds: a lock. */
 typedef struct ar_held ar_held;
 struct ar_held {
@@ -101,7 +105,7 @@ static inline ar_coro *ar_coro_check(lua_State *L) {
                   host->hop->L != L || !lua_isyieldable(L)))
     return ar_coro_check_well(L);
   ar_frame_of(t)->inner = L;
-  return (ar_coro *)t;
+  return ar_coro_of(t);
 }
 
 /* Is this inside a finalizer (`__gc`), which runs in no task's name? */
@@ -181,9 +185,5 @@ void ar_coro_resume(ar_coro *c, int n);
 /* Close the coroutine of a task that will never run again (its run is given
  * up), and settle it as cancelled. */
 void ar_coro_abandon(ar_host *host, ar_coro *c);
-
-static inline ar_coro *ar_coro_of(ar_task *t) {
-  return ar_container_of(t, ar_coro, task);
-}
 
 #endif
