@@ -99,6 +99,8 @@ void ar_call_expect(ar_call *call, bool expected) {
     return;
   call->expected = expected;
   ar_loop_expect(run->run.loop, expected ? 1 : -1);
+  if (expected && call->home != NULL)
+    ar_mailbox_asked(call->home);
 }
 
 void ar_call_end_hook(ar_call *call) {

@@ -214,6 +214,7 @@ ar_err ar_pool_start(ar_pool *pool, ar_loop *loop, ar_work *work) {
   ar_list_push(&pool->queue, &work->link);
   pool->n_queued++;
   ar_op_begin(&work->op, loop);
+  ar_mailbox_asked(mailbox);
   unlock(pool);
   /* Behind the lock: who wakes would only wait for that. (The pool stays: it is
    * its owner who calls.) */

@@ -115,11 +115,26 @@ void ar_loop_poll(ar_loop *loop) {
   (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
+/* Only for the one event that is waited for at all: where there are others,
+ * several threads may have work, and this one would keep a processor from them;
+ * or an event comes that nobody would see meanwhile. */
+static bool linger(ar_loop *loop, ar_time timeout) {
+  if (loop->expected != 1 || loop->mailbox == NULL ||
+      !ar_mailbox_linger(loop->mailbox, timeout))
+    return false;
+  ar_mailbox_empty(loop->mailbox);
+  return true;
+}
+
 bool ar_loop_wait(ar_loop *loop, ar_time timeout) {
   loop->passed = false;
   if (timeout <= 0) {
     ar_loop_poll(loop);
     return true;
+  }
+  if (linger(loop, timeout)) {
+    ar_loop_poll(loop); /* events of other kinds have their turn as ever */
+    return false;
   }
   if (timeout != AR_TIME_MAX) {
     /* libuv counts whole milliseconds: round up, so as never to wake before

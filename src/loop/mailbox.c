@@ -5,21 +5,34 @@
 #include "loop/mailbox.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "loop/clock.h"
 #include "loop/loop.h"
+
+/* How lucky who lingers can become. */
+#define LUCKY 8
+
+/* Without any luck, it is tried once in so many times. */
+#define SELDOM 32
 
 struct ar_mailbox {
   pthread_mutex_t mutex;
-  ar_loop *loop;     /* borrowed; NULL once it is gone */
-  ar_message *first; /* oldest; NULL: empty */
-  ar_message **end;  /* where the next one goes */
+  ar_loop *loop;               /* borrowed; NULL once it is gone */
+  _Atomic(ar_message *) first; /* oldest; NULL: empty; set under the mutex */
+  ar_message *last;            /* newest; means nothing while it is empty */
   unsigned refs;
+  bool watched; /* the loop lingers: nobody has to wake it */
+  /* The loop's thread's: */
+  bool asked;          /* an answer may come soon */
+  unsigned char luck;  /* how often lingering was worth it, lately */
+  unsigned char times; /* it was not tried since, for want of luck */
 };
 
 ar_err ar_mailbox_new(ar_loop *loop, ar_mailbox **out) {
-  ar_mailbox *box = ar_mem_alloc(sizeof *box);
+  ar_mailbox *box = ar_mem_zalloc(sizeof *box);
   int number;
   if (box == NULL)
     return AR_ENOMEM;
@@ -29,9 +42,9 @@ ar_err ar_mailbox_new(ar_loop *loop, ar_mailbox **out) {
     return ar_err_from_errno(number);
   }
   box->loop = loop;
-  box->first = NULL;
-  box->end = &box->first;
+  atomic_init(&box->first, NULL);
   box->refs = 1;
+  box->luck = LUCKY;
   *out = box;
   return 0;
 }
@@ -62,18 +75,29 @@ void ar_mailbox_unref(ar_mailbox *box) {
   ar_mem_free(box, sizeof *box);
 }
 
+static ar_message *oldest(ar_mailbox *box) {
+  return atomic_load_explicit(&box->first, memory_order_relaxed);
+}
+
+static void set_oldest(ar_mailbox *box, ar_message *message) {
+  atomic_store_explicit(&box->first, message, memory_order_relaxed);
+}
+
 void ar_mailbox_post(ar_mailbox *box, ar_message *message) {
   bool gone;
   message->next = NULL;
   lock(box);
   gone = box->loop == NULL;
   if (!gone) {
-    bool was_empty = box->first == NULL;
-    *box->end = message;
-    box->end = &message->next;
+    bool was_empty = oldest(box) == NULL;
+    if (was_empty)
+      set_oldest(box, message);
+    else
+      box->last->next = message;
+    box->last = message;
     /* Under the mutex: the loop must not go between. Who posts into a box
      * that is not empty finds the loop woken already. */
-    if (was_empty)
+    if (was_empty && !box->watched)
       ar_loop_wake(box->loop);
   }
   unlock(box);
@@ -83,9 +107,8 @@ void ar_mailbox_post(ar_mailbox *box, ar_message *message) {
 
 /* All messages there are; the box is empty then. */
 static ar_message *take_all(ar_mailbox *box) {
-  ar_message *first = box->first;
-  box->first = NULL;
-  box->end = &box->first;
+  ar_message *first = oldest(box);
+  set_oldest(box, NULL);
   return first;
 }
 
@@ -99,6 +122,65 @@ void ar_mailbox_empty(ar_mailbox *box) {
     message->deliver(message); /* message may be gone */
     message = next;
   }
+}
+
+/* ---- lingering ---------------------------------------------------------- */
+
+/* A thread that sleeps takes microseconds to wake, as long as many an answer
+ * takes. So who has asked for one looks for it a little before it sleeps. No
+ * longer than to sleep and to be woken would take: then the worst case is twice
+ * the time. And where answers mostly take longer, or no processor is free for
+ * who is to give them, it soon does so only now and then. */
+#define LONGEST ((ar_time)15000)
+
+void ar_mailbox_asked(ar_mailbox *box) {
+  box->asked = true;
+}
+
+/* The processor is told that this is a loop that waits. */
+static void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+static void watch(ar_mailbox *box, bool on) {
+  lock(box);
+  box->watched = on;
+  unlock(box);
+}
+
+static void look(ar_mailbox *box, ar_time longest) {
+  ar_time until = ar_time_add(ar_clock_monotonic(), longest);
+  do {
+    for (int i = 0; i < 32 && oldest(box) == NULL; i++)
+      relax();
+  } while (oldest(box) == NULL && ar_clock_monotonic() < until);
+}
+
+static bool is_promising(ar_mailbox *box) {
+  bool asked = box->asked;
+  box->asked = false;
+  if (!asked || (box->luck == 0 && ++box->times < SELDOM))
+    return false;
+  box->times = 0;
+  return true;
+}
+
+bool ar_mailbox_linger(ar_mailbox *box, ar_time timeout) {
+  bool found;
+  if (!is_promising(box))
+    return false;
+  watch(box, true);
+  look(box, timeout < LONGEST ? timeout : LONGEST);
+  watch(box, false);
+  /* What came by now did not wake the loop; what comes from now on does. */
+  found = oldest(box) != NULL;
+  if (!found)
+    box->luck /= 2;
+  else if (box->luck < LUCKY)
+    box->luck++;
+  return found;
 }
 
 void ar_mailbox_close(ar_mailbox *box) {

@@ -38,6 +38,10 @@ void ar_mailbox_unref(ar_mailbox *box);
 /* Have the message delivered. Any thread; never fails. */
 void ar_mailbox_post(ar_mailbox *box, ar_message *message);
 
+/* Something was asked of another thread, which may be answered at once. On the
+ * loop's thread. */
+void ar_mailbox_asked(ar_mailbox *box);
+
 /* Deliver what is there now, rather than in the loop's next turn. On the
  * loop's thread. */
 void ar_mailbox_empty(ar_mailbox *box);
@@ -45,6 +49,10 @@ void ar_mailbox_empty(ar_mailbox *box);
 /* ---- for loop.c ---- */
 
 AR_MUST_CHECK ar_err ar_mailbox_new(ar_loop *loop, ar_mailbox **out);
+
+/* Before the loop sleeps: look a little whether what was asked for is there
+ * already. True: something is, and the loop was not woken for it. */
+bool ar_mailbox_linger(ar_mailbox *box, ar_time timeout);
 
 /* The loop goes: drop what is there, and the loop's own reference. */
 void ar_mailbox_close(ar_mailbox *box);
