@@ -135,6 +135,15 @@ static int plain_send_to(lua_State *L) {
 
 /* ---- connections -------------------------------------------------------- */
 
+/* A stream that has a peer has it for good. Linux says so only from the second
+ * call on where the connection was waited for. */
+static bool is_connected(int fd) {
+  ar_addr peer;
+  int family, type;
+  return ar_sock_peer(fd, &peer) == 0 &&
+         ar_sock_kind(fd, &family, &type) == 0 && type == SOCK_STREAM;
+}
+
 /* _connect_now(socket, host, port or path) -> done? Else it can be written to
  * once that is decided, and _pending_error tells. */
 static int plain_connect(lua_State *L) {
@@ -142,7 +151,9 @@ static int plain_connect(lua_State *L) {
   ar_addr to;
   ar_err err;
   ar_check_addr(L, 2, s->family, &to);
-  err = ar_sock_connect(ar_lsock_number(s), &to);
+  err = is_connected(ar_lsock_number(s))
+            ? AR_EISCONN
+            : ar_sock_connect(ar_lsock_number(s), &to);
   if (err != 0 && err != AR_EINPROGRESS)
     ar_raise_oserror(
         L, err,

@@ -77,14 +77,14 @@ void ar_sock_unbind_path(const ar_addr *a) {
 }
 
 ar_err ar_sock_connect(int fd, const ar_addr *a) {
-  int result;
-  do
-    result = connect(fd, &a->of.any, a->len);
-  while (interrupted(result));
+  int result = connect(fd, &a->of.any, a->len);
   /* A call that a signal interrupted has begun to connect all the same. */
+  bool again = interrupted(result);
+  while (interrupted(result))
+    result = connect(fd, &a->of.any, a->len);
   if (result != 0 && (errno == EALREADY || errno == EINPROGRESS))
     return AR_EINPROGRESS;
-  return result != 0 && errno == EISCONN ? 0 : done(result);
+  return again && result != 0 && errno == EISCONN ? 0 : done(result);
 }
 
 ar_err ar_sock_pending_error(int fd) {
@@ -171,48 +171,68 @@ ar_err ar_sock_send_fds(int fd, const char *data, size_t size, const int *fds,
   return counted(result, n);
 }
 
-/* The descriptors of one control message: into `fds`, of which `*have` of
- * `max` are used, or closed. */
+/* The descriptors of one control message: into `fds`, of which `*have` are
+ * used, or closed. */
 static void take_fds(const struct cmsghdr *head, int *fds, size_t *have,
-                     size_t max, bool *cut) {
+                     size_t max) {
   size_t n = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
   for (size_t i = 0; i < n; i++) {
     int got;
     memcpy(&got, CMSG_DATA(head) + i * sizeof got, sizeof got);
-    if (*have < max) {
+    if (*have < max)
       fds[(*have)++] = got;
-    } else {
-      *cut = true;
+    else
       (void)ar_sock_close(got);
-    }
   }
 }
 
-ar_err ar_sock_receive_fds(int fd, char *to, size_t size, size_t *n, int *fds,
-                           size_t *n_fds, bool *cut) {
+/* Look at what comes next. *n_fds says how many descriptors there is room for,
+ * and then how many came, which are new ones; *cut: there are more. */
+static ssize_t peek(int fd, struct iovec *bytes, int *fds, size_t *n_fds,
+                    bool *cut) {
   control with;
-  struct iovec bytes = {to, size};
-  struct msghdr message;
-  ssize_t result;
+  struct msghdr message = {.msg_iov = bytes, .msg_iovlen = 1};
   size_t max = *n_fds;
+  ssize_t result;
+  AR_ASSERT(max > 0 && max <= AR_SOCK_MAX_FDS);
   do {
-    memset(&message, 0, sizeof message);
-    message.msg_iov = &bytes;
-    message.msg_iovlen = 1;
     message.msg_control = &with;
-    message.msg_controllen = sizeof with;
-    result = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    message.msg_controllen = CMSG_LEN(sizeof(int) * max);
+    result = recvmsg(fd, &message, MSG_PEEK | MSG_CMSG_CLOEXEC);
   } while (interrupted(result));
   *n_fds = 0;
-  *cut = false;
   if (result < 0)
-    return last_error();
+    return result;
   *cut = (message.msg_flags & MSG_CTRUNC) != 0;
   for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head != NULL;
        head = CMSG_NXTHDR(&message, head))
     if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-      take_fds(head, fds, n_fds, max, cut);
-  return counted(result, n);
+      take_fds(head, fds, n_fds, max);
+  return result;
+}
+
+/* What the system has no descriptor for is dropped with the bytes it came
+ * with: so it is looked at first, and taken when all is there. */
+ar_err ar_sock_receive_fds(int fd, char *to, size_t size, size_t *n, int *fds,
+                           size_t *n_fds) {
+  struct iovec bytes = {to, size};
+  size_t max = *n_fds;
+  bool cut = false;
+  ssize_t result = peek(fd, &bytes, fds, n_fds, &cut);
+  ar_err err = counted(result, n);
+  if (err == 0 && cut && *n_fds < max)
+    err = AR_EMFILE;
+  if (err == 0) {
+    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+    bytes.iov_len = *n;
+    do
+      result = recvmsg(fd, &message, 0);
+    while (interrupted(result));
+    err = counted(result, n);
+  }
+  for (; err != 0 && *n_fds > 0; --*n_fds)
+    (void)ar_sock_close(fds[*n_fds - 1]);
+  return err;
 }
 
 /* ---- state -------------------------------------------------------------- */

@@ -52,11 +52,11 @@ AR_MUST_CHECK ar_err ar_sock_send_to(int fd, const char *data, size_t size,
 AR_MUST_CHECK ar_err ar_sock_send_fds(int fd, const char *data, size_t size,
                                       const int *fds, size_t n_fds, size_t *n);
 
-/* At most *n_fds descriptors, which becomes how many came: the caller's to
- * close. Those that are too many are closed: `*cut` says that there were. */
+/* Bytes, and at most *n_fds descriptors, which becomes how many came: the
+ * caller's to close. More that came with them are dropped. AR_EMFILE: there is
+ * no room for them, and they stay, with the bytes, until there is. */
 AR_MUST_CHECK ar_err ar_sock_receive_fds(int fd, char *to, size_t size,
-                                         size_t *n, int *fds, size_t *n_fds,
-                                         bool *cut);
+                                         size_t *n, int *fds, size_t *n_fds);
 
 /* No more will be sent. */
 AR_MUST_CHECK ar_err ar_sock_shut_sending(int fd);

@@ -1,6 +1,7 @@
 --- The classes of streams and listeners over sockets.
 -- What they do is C: see src/bind/socklib.c and the files beside it.
 
+local class = require "anyrun.class"
 local contracts = require "anyio.abc.streams"
 local create_task_group = require("_anyrun.group").create_task_group
 local native = require "_anyrun.socket"
@@ -108,7 +109,8 @@ local UnixStream = sockets._class("UNIXSocketStream", "stream", Stream, true)
 ---@return integer[] fds the caller's to close: see `lowlevel.close_descriptor`
 ---Checkpoint: always.
 ---Raises: EndOfStream; ValueError when `msglen` is less than 0 or `maxfds` less
----  than 1; as `receive` otherwise.
+---  than 1; OSError (EMFILE) when this process has no room for the descriptors,
+---  which stay where they are, with the bytes; as `receive` otherwise.
 ---@usage local message, fds = stream:receive_fds(100, 1)
 
 --- Takes over the descriptor of a connected UNIX stream socket.
@@ -149,6 +151,7 @@ end
 ---  where the group is its own, with what handlers raise.
 ---@usage tg:start_soon(listener.serve, listener, handle)
 function Listener:serve(handler, task_group)
+  if not (self and handler) then class.colon(Listener, "serve", self) end
   stream_lib.check_serve(handler, task_group)
   if task_group then return accept_all(self, handler, task_group) end
   create_task_group(function(tg) accept_all(self, handler, tg) end)
