@@ -78,15 +78,18 @@ function class.extends(cls, other)
   return false
 end
 
---- Raises: a method was called with a dot, hence without its object.
+--- Raises unless `self` is an object of the class: a method was called with a
+--- dot, hence without its object, or with its first argument in its place.
 ---@param cls table
 ---@param method string
+---@param self? any
 ---Checkpoint: never.
 ---@usage if not self then class.colon(Event, "set") end
-function class.colon(cls, method)
-  error(("bad argument #1 to '%s' (%s expected, got no value: a colon is "
-    .. "missing, it is called as 'object:%s(...)')"):format(method, cls.__name,
-    method), 3)
+function class.colon(cls, method, self)
+  if class.is(self, cls) then return end
+  error(("bad argument #1 to '%s' (%s expected, got %s colon is missing, it is "
+    .. "called as 'object:%s(...)')"):format(method, cls.__name,
+    self == nil and "no value: a" or type(self) .. ": perhaps a", method), 3)
 end
 
 -- What `cls` has and what it takes from its bases, unless `target` has it.

@@ -4,6 +4,7 @@
 -- to the target when it calls started(). On asyncio it is in the target from
 -- the beginning; a cancellation of the caller is handed on to it.
 
+local class = require "anyrun.class"
 local errors = require "anyrun.errors"
 local group = require "_anyrun.group"
 local native_run = require "_anyrun.run"
@@ -12,7 +13,7 @@ local spec = require "anyrun.spec"
 local task = require "_anyrun.task"
 local TaskStatus = require "anyrun.taskstatus"
 
-local error = error
+local error, type = error, type
 local pack, setmetatable, unpack = table.pack, setmetatable, table.unpack
 
 local function new_status(target)
@@ -117,6 +118,9 @@ end
 ---it ended without calling it, or the group is not active.
 ---@usage local port = tg:start(serve, "localhost")
 return function(target, fn, ...)
+  if fn == nil and type(target) ~= "userdata" then
+    class.colon({ __name = "TaskGroup" }, "start", target)
+  end
   local f, name, context = spec.parse("start", 1, fn)
   task.check()
   local given = name ~= nil or context ~= nil

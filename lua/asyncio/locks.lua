@@ -10,6 +10,7 @@ local new_lot = require("_anyrun.lot").new
 local options = require "anyrun.options"
 local semaphores = require "asyncio.semaphores"
 
+local colon = class.colon
 local error, getmetatable = error, getmetatable
 local needs = base.needs_asyncio
 local huge = math.huge
@@ -40,6 +41,7 @@ end
 ---Raises: CancelledError.
 ---@usage local _ <close> = lock:acquire()
 function Lock:acquire()
+  if not self then colon(Lock, "acquire") end
   needs "Lock.acquire"
   if not self._locked then
     self._locked = true
@@ -56,6 +58,7 @@ end
 ---Raises: RuntimeError when it is free.
 ---@usage lock:release()
 function Lock:release()
+  if not self then colon(Lock, "release") end
   if not self._locked then
     error(errors.RuntimeError "Lock is not acquired.", 0)
   end
@@ -66,7 +69,10 @@ end
 ---@return boolean
 ---Checkpoint: never.
 ---@usage print(lock:locked())
-function Lock:locked() return self._locked end
+function Lock:locked()
+  if not self then colon(Lock, "locked") end
+  return self._locked
+end
 
 -- Take it in any case; errors that come meanwhile go to the caller.
 local function reacquire(lock)

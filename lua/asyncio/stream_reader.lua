@@ -1,10 +1,12 @@
 --- StreamReader: bytes as they come from a transport, read by a task.
 
+local class = require "anyrun.class"
 local errors = require "anyrun.errors"
 local feeding = require "asyncio.stream_feeding"
 local options = require "anyrun.options"
 local take_from = require("_anyrun.socket").take -- of a watch
 
+local colon = class.colon
 local check_failed, fill, take = feeding.check_failed, feeding.fill, feeding.take
 local StreamReader = feeding.StreamReader
 local concat, error, ipairs, max, min = table.concat, error, ipairs, math.max, math.min
@@ -77,6 +79,7 @@ end
 --- limit; ValueError for an empty separator.
 ---@usage local head = reader:readuntil "\r\n\r\n"
 function StreamReader:readuntil(separators)
+  if not self then colon(StreamReader, "readuntil") end
   local list, longest = check_separators(separators)
   local n, why, consumed = wait_for(self, list, longest)
   if n then return take(self, n) end
@@ -93,6 +96,7 @@ local NEWLINE <const> = { "\n" }
 --- came of it, is dropped.
 ---@usage local line = reader:readline()
 function StreamReader:readline()
+  if not self then colon(StreamReader, "readline") end
   local n, why, consumed = wait_for(self, NEWLINE, 1)
   local line = take(self, n or why == FOUND and consumed + 1 or self._queue.size)
   if why then error(errors.ValueError(why), 0) end
@@ -125,6 +129,7 @@ end
 ---Raises: the error that ended the stream.
 ---@usage local data = reader:read(4096)
 function StreamReader:read(n)
+  if not self then colon(StreamReader, "read") end
   local watch = self[1]
   if watch then
     local data, other = take_from(watch, n)
@@ -142,6 +147,7 @@ end
 --- before; ValueError when `n` is negative.
 ---@usage local header = reader:readexactly(8)
 function StreamReader:readexactly(n)
+  if not (self and n) then colon(StreamReader, "readexactly", self) end
   options.arg("readexactly", 1, n, "integer")
   if n < 0 then
     error(errors.ValueError "readexactly size can not be less than zero", 2)

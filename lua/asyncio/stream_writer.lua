@@ -6,6 +6,7 @@ local futures = require "asyncio.futures"
 local options = require "anyrun.options"
 local tasks = require "asyncio.tasks"
 
+local colon = class.colon
 local pairs, tostring, warn = pairs, tostring, warn
 
 local send_now = require("asyncio.socket").Socket._send_now
@@ -57,6 +58,7 @@ end
 ---Raises: TypeError when it is no string; RuntimeError after `write_eof`.
 ---@usage writer:write "hello\n"
 function StreamWriter:write(data)
+  if not (self and data) then colon(StreamWriter, "write", self) end
   local transport = self.transport
   local sock = transport[1]
   if not sock then return transport:write(data) end
@@ -69,35 +71,51 @@ end
 ---Checkpoint: never.
 ---Raises: as `write`.
 ---@usage writer:writelines { "head", "body" }
-function StreamWriter:writelines(list) self.transport:writelines(list) end
+function StreamWriter:writelines(list)
+  if not (self and list) then colon(StreamWriter, "writelines", self) end
+  self.transport:writelines(list)
+end
 
 --- Ends the sending half, once what was written is sent.
 ---Checkpoint: never.
 ---@usage writer:write_eof()
-function StreamWriter:write_eof() self.transport:write_eof() end
+function StreamWriter:write_eof()
+  if not self then colon(StreamWriter, "write_eof") end
+  self.transport:write_eof()
+end
 
 --- Whether the sending half can end by itself.
 ---@return boolean
 ---Checkpoint: never.
 ---@usage if writer:can_write_eof() then writer:write_eof() end
-function StreamWriter:can_write_eof() return self.transport:can_write_eof() end
+function StreamWriter:can_write_eof()
+  if not self then colon(StreamWriter, "can_write_eof") end
+  return self.transport:can_write_eof()
+end
 
 --- Closes the connection, once what was written is sent.
 ---Checkpoint: never.
 ---@usage writer:close()
-function StreamWriter:close() self.transport:close() end
+function StreamWriter:close()
+  if not self then colon(StreamWriter, "close") end
+  self.transport:close()
+end
 
 --- Whether it is closed or about to be.
 ---@return boolean
 ---Checkpoint: never.
 ---@usage if writer:is_closing() then return end
-function StreamWriter:is_closing() return self.transport:is_closing() end
+function StreamWriter:is_closing()
+  if not self then colon(StreamWriter, "is_closing") end
+  return self.transport:is_closing()
+end
 
 --- Waits until the connection is closed.
 ---Checkpoint: unless it is.
 ---Raises: the error that ended the connection.
 ---@usage writer:wait_closed()
 function StreamWriter:wait_closed()
+  if not self then colon(StreamWriter, "wait_closed") end
   local protocol = self._protocol
   if not protocol._closed then
     local waiter = futures.new(self._loop)
@@ -124,6 +142,7 @@ end
 ---Raises: OSError (ECONNRESET) when the connection is lost; the reader's error.
 ---@usage writer:write(data) writer:drain()
 function StreamWriter:drain()
+  if not self then colon(StreamWriter, "drain") end
   local reader, transport, protocol = self._reader, self.transport, self._protocol
   local failed = reader and reader._failed
   if transport[1] and not (failed or protocol._pausing) then return end -- nothing is kept

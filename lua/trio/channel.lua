@@ -3,6 +3,7 @@
 -- name; an end that is collected is not closed.
 
 local checkpoint = require("_anyrun.time").checkpoint
+local colon = require("anyrun.class").colon
 local contracts = require "trio.contracts"
 local errors = require "anyrun.errors"
 local guard = require "trio.guard"
@@ -41,6 +42,7 @@ local common = {}
 ---Raises: Cancelled.
 ---@usage send:aclose()
 function common:aclose()
+  if not self then colon(Send, "aclose") end
   guard.needs_trio "aclose"
   self:close()
   checkpoint()
@@ -53,6 +55,7 @@ end
 ---Checkpoint: never.
 ---@usage print(receive:statistics().current_buffer_used)
 function common:statistics()
+  if not self then colon(Send, "statistics") end
   local used, max, send, receive, waiting_send, waiting, peak = self:_counts()
   return {
     current_buffer_used = used,

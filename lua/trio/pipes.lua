@@ -5,6 +5,7 @@ local contracts = require "trio.contracts"
 local errors = require "anyrun.errors"
 local options = require "anyrun.options"
 
+local colon = class.colon
 local checkpoint = require("_anyrun.task").checkpoint
 local error, tostring = error, tostring
 
@@ -30,6 +31,7 @@ pipes.PipeSendStream = Send
 ---  BrokenResourceError when the child reads no more.
 ---@usage process.stdin:send_all "hello\n"
 function Send:send_all(data)
+  if not (self and data) then colon(Send, "send_all", self) end
   self._pipe:write(options.arg("send_all", 1, data, "string"))
 end
 
@@ -37,7 +39,10 @@ end
 ---Checkpoint: always.
 ---Raises: as `send_all`.
 ---@usage process.stdin:wait_send_all_might_not_block()
-function Send:wait_send_all_might_not_block() self._pipe:wait "write" end
+function Send:wait_send_all_might_not_block()
+  if not self then colon(Send, "wait_send_all_might_not_block") end
+  self._pipe:wait "write"
+end
 
 --- What a child process writes; a `for` loop gives what comes.
 ---@class trio.PipeReceiveStream : trio.abc.ReceiveStream
@@ -52,6 +57,7 @@ pipes.PipeReceiveStream = Receive
 ---  ValueError when `max_bytes` is less than 1.
 ---@usage local data = process.stdout:receive_some()
 function Receive:receive_some(max_bytes)
+  if not self then colon(Receive, "receive_some") end
   options.arg("receive_some", 1, max_bytes, "integer?")
   if max_bytes and max_bytes < 1 then
     error(errors.ValueError "max_bytes must be at least 1", 2)

@@ -7,6 +7,7 @@ local errors = require "anyrun.errors"
 local options = require "anyrun.options"
 local socket = require "trio.socket"
 
+local colon = class.colon
 local error, getmetatable = error, getmetatable
 local StreamSocket = socket.StreamSocket
 local receive_some, send_all = StreamSocket._receive_some, StreamSocket._send_all
@@ -36,6 +37,7 @@ end
 --- after `send_eof`; BrokenResourceError when the other side is gone.
 ---@usage stream:send_all "hello"
 function SocketStream:send_all(data)
+  if not (self and data) then colon(SocketStream, "send_all", self) end
   if self._eof then
     error(errors.ClosedResourceError "can't send data after sending EOF", 2)
   end
@@ -48,7 +50,10 @@ end
 ---Checkpoint: always.
 ---Raises: BusyResourceError; ClosedResourceError.
 ---@usage stream:wait_send_all_might_not_block()
-function SocketStream:wait_send_all_might_not_block() self.socket:_wait_to_send() end
+function SocketStream:wait_send_all_might_not_block()
+  if not self then colon(SocketStream, "wait_send_all_might_not_block") end
+  self.socket:_wait_to_send()
+end
 
 --- Receives what is there, at least a byte.
 ---@param max_bytes? integer at most so many; 65536 when absent
@@ -58,6 +63,7 @@ function SocketStream:wait_send_all_might_not_block() self.socket:_wait_to_send(
 --- BrokenResourceError; ValueError when `max_bytes` is less than 1.
 ---@usage local data = stream:receive_some()
 function SocketStream:receive_some(max_bytes)
+  if not self then colon(SocketStream, "receive_some") end
   local data = receive_some(self.socket, max_bytes)
   if data then return data end
   options.arg("receive_some", 1, max_bytes, "integer")
@@ -69,6 +75,7 @@ end
 ---Raises: BusyResourceError when another task sends; ClosedResourceError.
 ---@usage stream:send_eof()
 function SocketStream:send_eof()
+  if not self then colon(SocketStream, "send_eof") end
   if not self._eof then
     self.socket:send_eof()
     self._eof = true
@@ -80,6 +87,7 @@ end
 ---Checkpoint: always; it is closed before.
 ---@usage stream:aclose()
 function SocketStream:aclose()
+  if not self then colon(SocketStream, "aclose") end
   self.socket:_close()
   checkpoint()
 end

@@ -13,6 +13,7 @@ local properties = require "anyrun.tls.properties"
 local scope = require "_anyrun.scope"
 local tls_errors = require "anyrun.tls.errors"
 
+local colon = class.colon
 local checkpoint = require("_anyrun.time").checkpoint
 local error, math_type = error, math.type
 local isinstance, rethrow, try = errors.isinstance, errors.rethrow, errors.try
@@ -123,6 +124,7 @@ end
 ---  is broken from then on.
 ---@usage stream:do_handshake()
 function SSLStream:do_handshake()
+  if not self then colon(SSLStream, "do_handshake") end
   needs_trio "SSLStream.do_handshake"
   check(self)
   if self._engine._shaken then return checkpoint() end
@@ -157,6 +159,7 @@ end
 ---  than 1.
 ---@usage local data = stream:receive_some()
 function SSLStream:receive_some(max_bytes)
+  if not self then colon(SSLStream, "receive_some") end
   needs_trio "SSLStream.receive_some"
   enter(self, "_receiving", "receiving data")
   if max_bytes ~= nil and math_type(max_bytes) ~= "integer" then
@@ -183,6 +186,7 @@ end
 ---  was cancelled in the middle, the stream is broken from then on.
 ---@usage stream:send_all "hello"
 function SSLStream:send_all(data)
+  if not (self and data) then colon(SSLStream, "send_all", self) end
   needs_trio "SSLStream.send_all"
   options.arg("send_all", 1, data, "string")
   enter(self, "_sending", "sending data")
@@ -204,6 +208,7 @@ end
 ---Raises: as `send_all`.
 ---@usage stream:wait_send_all_might_not_block()
 function SSLStream:wait_send_all_might_not_block()
+  if not self then colon(SSLStream, "wait_send_all_might_not_block") end
   needs_trio "SSLStream.wait_send_all_might_not_block"
   enter(self, "_sending", "sending data")
   leave(self, "_sending", try(wait, self))
@@ -227,6 +232,7 @@ end
 ---Raises: as `send_all` and `receive_some`.
 ---@usage local plain, trailing = stream:unwrap()
 function SSLStream:unwrap()
+  if not self then colon(SSLStream, "unwrap") end
   needs_trio "SSLStream.unwrap"
   enter(self, "_receiving", "receiving data")
   if self._sending then
@@ -256,6 +262,7 @@ end
 ---Raises: Cancelled, and what closing the wrapped stream raises.
 ---@usage stream:aclose()
 function SSLStream:aclose()
+  if not self then colon(SSLStream, "aclose") end
   needs_trio "SSLStream.aclose"
   if self._closed then return checkpoint() end
   local transport, engine = self.transport_stream, self._engine

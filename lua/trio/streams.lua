@@ -7,6 +7,7 @@ local guard = require "trio.guard"
 local options = require "anyrun.options"
 local scope_lib = require "_anyrun.scope"
 
+local colon = class.colon
 local CancelScope = scope_lib.CancelScope
 
 ---@class trio.streams
@@ -47,12 +48,16 @@ end
 ---@param data string
 ---Checkpoint: as that part.
 ---@usage stream:send_all "hello"
-function StapledStream:send_all(data) self.send_stream:send_all(data) end
+function StapledStream:send_all(data)
+  if not (self and data) then colon(StapledStream, "send_all", self) end
+  self.send_stream:send_all(data)
+end
 
 --- Waits as the sending part does.
 ---Checkpoint: as that part.
 ---@usage stream:wait_send_all_might_not_block()
 function StapledStream:wait_send_all_might_not_block()
+  if not self then colon(StapledStream, "wait_send_all_might_not_block") end
   self.send_stream:wait_send_all_might_not_block()
 end
 
@@ -60,6 +65,7 @@ end
 ---Checkpoint: as that part.
 ---@usage stream:send_eof()
 function StapledStream:send_eof()
+  if not self then colon(StapledStream, "send_eof") end
   local part = self.send_stream
   if part.send_eof then part:send_eof() else part:aclose() end
 end
@@ -70,6 +76,7 @@ end
 ---Checkpoint: as that part.
 ---@usage local data = stream:receive_some()
 function StapledStream:receive_some(max_bytes)
+  if not self then colon(StapledStream, "receive_some") end
   return self.receive_stream:receive_some(max_bytes)
 end
 
@@ -78,6 +85,7 @@ end
 ---Raises: what closing raised.
 ---@usage stream:aclose()
 function StapledStream:aclose()
+  if not self then colon(StapledStream, "aclose") end
   local ok, err = errors.try(self.send_stream.aclose, self.send_stream)
   self.receive_stream:aclose()
   if not ok then errors.rethrow(err) end

@@ -9,7 +9,7 @@ local guard = require "trio.guard"
 local native_lock = require "_anyrun.lock"
 local tasks = require "trio.tasks"
 
-local needs_trio, ipairs = guard.needs_trio, ipairs
+local colon, needs_trio, ipairs = class.colon, guard.needs_trio, ipairs
 local setmetatable, type = setmetatable, type
 
 ---@class trio.sync
@@ -40,6 +40,7 @@ local function lock_class(name)
   ---  owner ended with it; Cancelled.
   ---@usage local _ <close> = lock:acquire()
   function Lock:acquire()
+    if not self then colon(Lock, "acquire") end
     needs_trio(name .. ".acquire")
     return acquire(self)
   end
@@ -51,6 +52,7 @@ local function lock_class(name)
   ---Checkpoint: never.
   ---@usage print(lock:statistics().owner)
   function Lock:statistics()
+    if not self then colon(Lock, "statistics") end
     local owner = self:_owner()
     return {
       locked = self:locked(),

@@ -58,7 +58,7 @@ static chend *check_end(lua_State *L) {
   chend *e = lua_touserdata(L, 1);
   if (AR_UNLIKELY(e == NULL || lua_rawlen(L, 1) != sizeof *e ||
                   e->magic != ar_key_end))
-    luaL_typeerror(L, 1, "stream");
+    ar_self_error(L, "stream");
   return e;
 }
 

@@ -46,7 +46,7 @@ ar_llot *ar_test_lock(lua_State *L, int idx) {
 static llock *check_lock(lua_State *L) {
   llock *k = test_lock(L, 1);
   if (AR_UNLIKELY(k == NULL))
-    luaL_typeerror(L, 1, "Lock");
+    ar_self_error(L, "Lock");
   return k;
 }
 

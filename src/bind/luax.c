@@ -24,6 +24,23 @@ lua_Number ar_check_seconds(lua_State *L, int idx) {
   return s;
 }
 
+void ar_self_error(lua_State *L, const char *class_name) {
+  lua_Debug ar;
+  const char *name = "?";
+  if (lua_getstack(L, 0, &ar) != 0 && lua_getinfo(L, "n", &ar) != 0 &&
+      ar.name != NULL)
+    name = ar.name;
+  (void)luaL_error(L,
+                   "bad argument #1 to '%s' (%s expected, got %s: %s, it is "
+                   "called as 'object:%s(...)')",
+                   name, class_name,
+                   lua_isnoneornil(L, 1) ? "no value" : luaL_typename(L, 1),
+                   lua_isnoneornil(L, 1) ? "a colon is missing"
+                                         : "perhaps a colon is missing",
+                   name);
+  AR_UNREACHABLE();
+}
+
 ar_coro *ar_check_task(lua_State *L, int idx) {
   ar_coro *c = ar_class_test(L, idx, AR_CLASS_TASK);
   if (AR_UNLIKELY(c == NULL)) {
@@ -36,6 +53,8 @@ ar_coro *ar_check_task(lua_State *L, int idx) {
 ar_lgroup *ar_check_group(lua_State *L, int idx) {
   ar_lgroup *g = ar_lgroup_test(L, idx);
   if (AR_UNLIKELY(g == NULL)) {
+    if (idx == 1)
+      ar_self_error(L, "TaskGroup");
     luaL_typeerror(L, idx, "TaskGroup");
     AR_UNREACHABLE();
   }

@@ -23,6 +23,9 @@ void ar_class_open(lua_State *L, const char *name);
 /* A duration or a time in seconds: a number that is not NaN. */
 lua_Number ar_check_seconds(lua_State *L, int idx);
 
+/* Raise: what stands at place 1 is not the object whose method was called. */
+AR_NORETURN void ar_self_error(lua_State *L, const char *class_name);
+
 /* The task, scope, group at idx; raises. */
 ar_coro *ar_check_task(lua_State *L, int idx);
 ar_lgroup *ar_check_group(lua_State *L, int idx);

@@ -17,10 +17,8 @@ ar_lscope *ar_check_scope(lua_State *L, int idx) {
   ar_lscope *s = ar_class_test(L, idx, AR_CLASS_BRIEF_SCOPE);
   if (s == NULL)
     s = ar_class_test(L, idx, AR_CLASS_SCOPE);
-  if (AR_UNLIKELY(s == NULL)) {
-    luaL_typeerror(L, idx, "CancelScope");
-    AR_UNREACHABLE();
-  }
+  if (AR_UNLIKELY(s == NULL))
+    ar_self_error(L, "CancelScope");
   return s;
 }
 

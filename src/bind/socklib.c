@@ -49,7 +49,7 @@ ar_lsock *ar_to_lsock(lua_State *L, int idx) {
 ar_lsock *ar_check_lsock(lua_State *L) {
   ar_lsock *s = ar_to_lsock(L, 1);
   if (AR_UNLIKELY(s == NULL))
-    luaL_typeerror(L, 1, "socket");
+    ar_self_error(L, "socket");
   return s;
 }
 

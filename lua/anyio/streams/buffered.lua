@@ -7,6 +7,7 @@ local errors = require "anyrun.errors"
 local options = require "anyrun.options"
 local stream_lib = require "anyrun.stream"
 
+local colon = class.colon
 local error = error
 
 ---@class anyio.streams.buffered
@@ -51,6 +52,7 @@ end
 ---Checkpoint: as the wrapped stream.
 ---@usage lines:aclose()
 function Receive:aclose()
+  if not self then colon(Receive, "aclose") end
   self._closed = true
   self.receive_stream:aclose()
 end
@@ -60,6 +62,7 @@ end
 ---Checkpoint: never.
 ---@usage lines:feed_data "HELLO\n"
 function Receive:feed_data(data)
+  if not (self and data) then colon(Receive, "feed_data", self) end
   options.arg("feed_data", 1, data, "string")
   self._queue:push(data)
 end
@@ -82,6 +85,7 @@ end
 ---  than 1; TypeError when the wrapped stream carries other items than strings.
 ---@usage local data = lines:receive()
 function Receive:receive(max_bytes)
+  if not self then colon(Receive, "receive") end
   max_bytes = stream_lib.check_max(max_bytes)
   check_open(self)
   local queue = self._queue
@@ -114,6 +118,7 @@ end
 ---  `receive`.
 ---@usage local header = lines:receive_exactly(4)
 function Receive:receive_exactly(n)
+  if not (self and n) then colon(Receive, "receive_exactly", self) end
   options.arg("receive_exactly", 1, n, "integer")
   if n < 0 then
     error(errors.ValueError "the number of bytes cannot be negative", 2)
@@ -135,6 +140,7 @@ end
 ---  is empty; TypeError as `receive`.
 ---@usage local line = lines:receive_until("\n", 1024)
 function Receive:receive_until(delimiter, max_bytes)
+  if not (self and delimiter) then colon(Receive, "receive_until", self) end
   options.arg("receive_until", 1, delimiter, "string")
   options.arg("receive_until", 2, max_bytes, "integer")
   if delimiter == "" then
@@ -169,12 +175,18 @@ buffered.BufferedByteStream = Both
 ---Checkpoint: as the wrapped stream.
 ---Raises: as the wrapped stream.
 ---@usage lines:send "HELLO\n"
-function Both:send(data) self.receive_stream:send(data) end
+function Both:send(data)
+  if not (self and data) then colon(Both, "send", self) end
+  self.receive_stream:send(data)
+end
 
 --- Ends the sending half.
 ---Checkpoint: as the wrapped stream.
 ---@usage lines:send_eof()
-function Both:send_eof() self.receive_stream:send_eof() end
+function Both:send_eof()
+  if not self then colon(Both, "send_eof") end
+  self.receive_stream:send_eof()
+end
 
 --- Connects as another connectable does; its streams are buffered.
 ---@class anyio.streams.buffered.BufferedConnectable : anyio.abc.ByteStreamConnectable

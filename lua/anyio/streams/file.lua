@@ -7,6 +7,7 @@ local files = require "anyrun.fs.file"
 local stream_lib = require "anyrun.stream"
 local typedattr = require "anyrun.typedattr"
 
+local colon = class.colon
 local error, type = error, type
 
 ---@class anyio.streams.file
@@ -86,6 +87,7 @@ end
 ---  than 1.
 ---@usage for chunk in stream do hash:update(chunk) end
 function Read:receive(max_bytes)
+  if not self then colon(Read, "receive") end
   local data = attempt(self, "read1", stream_lib.check_max(max_bytes))
   if data then return data end
   error(errors.EndOfStream "the file has ended", 0)
@@ -99,6 +101,7 @@ end
 ---Raises: ClosedResourceError; BrokenResourceError where there are no places.
 ---@usage stream:seek(0)
 function Read:seek(position, whence)
+  if not (self and position) then colon(Read, "seek", self) end
   return attempt(self, "seek", position, whence)
 end
 
@@ -107,7 +110,10 @@ end
 ---Checkpoint: always.
 ---Raises: ClosedResourceError; BrokenResourceError.
 ---@usage local at = stream:tell()
-function Read:tell() return attempt(self, "tell") end
+function Read:tell()
+  if not self then colon(Read, "tell") end
+  return attempt(self, "tell")
+end
 
 --- Writes a file piece by piece. Made of a file that is open for writing bytes, or
 --- by `from_path`.
@@ -137,6 +143,7 @@ end
 ---Raises: ClosedResourceError; BrokenResourceError when it cannot be written.
 ---@usage stream:send(data)
 function Write:send(item)
+  if not (self and item) then colon(Write, "send", self) end
   require("anyrun.options").arg("send", 1, item, "string")
   attempt(self, "write", item)
 end

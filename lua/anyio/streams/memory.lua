@@ -1,6 +1,7 @@
 --- Memory object streams: items from task to task, in the order sent.
 -- Both ends are C: see src/bind/channellib.c.
 
+local colon = require("anyrun.class").colon
 local contracts = require "anyio.abc.streams"
 local errors = require "anyrun.errors"
 local native = require "_anyrun.channel"
@@ -85,7 +86,10 @@ local common = {}
 --- As `close`.
 ---Checkpoint: never.
 ---@usage send:aclose()
-function common:aclose() self:close() end
+function common:aclose()
+  if not self then colon(Send, "aclose") end
+  self:close()
+end
 
 --- What the stream is like now, seen from either end.
 ---@return table `current_buffer_used`, `max_buffer_size`,
@@ -94,6 +98,7 @@ function common:aclose() self:close() end
 ---Checkpoint: never.
 ---@usage print(receive:statistics().current_buffer_used)
 function common:statistics()
+  if not self then colon(Send, "statistics") end
   local used, max, send, receive, waiting_send, waiting = self:_counts()
   return {
     current_buffer_used = used,

@@ -5,6 +5,7 @@ local class = require "anyrun.class"
 local errors = require "anyrun.errors"
 local stream_lib = require "anyrun.stream"
 
+local colon = class.colon
 local checkpoint = require("_anyrun.task").checkpoint
 local error, tostring, type = error, tostring, type
 
@@ -31,6 +32,7 @@ function Send:_init(native) self._pipe = native end
 ---  BusyResourceError when another task is sending.
 ---@usage process.stdin:send "hello\n"
 function Send:send(data)
+  if not (self and data) then colon(Send, "send", self) end
   if type(data) ~= "string" then
     error(("bad argument #1 to 'send' (string expected, got %s)"):format(
       data == nil and "no value" or type(data)), 2)
@@ -41,7 +43,10 @@ end
 --- Closes it: the child comes to the end of what it reads.
 ---Checkpoint: always, after it is closed.
 ---@usage process.stdin:aclose()
-function Send:aclose() close(self) end
+function Send:aclose()
+  if not self then colon(Send, "aclose") end
+  close(self)
+end
 
 Send.__tostring = text
 pipe.PipeSendStream = Send
@@ -61,6 +66,7 @@ function Receive:_init(native) self._pipe = native end
 ---  is less than 1.
 ---@usage local data = process.stdout:receive()
 function Receive:receive(max_bytes)
+  if not self then colon(Receive, "receive") end
   local data = self._pipe:read(stream_lib.check_max(max_bytes))
   if data then return data end
   error(errors.EndOfStream(), 2)
@@ -69,7 +75,10 @@ end
 --- Closes it: a child that goes on writing dies of SIGPIPE.
 ---Checkpoint: always, after it is closed.
 ---@usage process.stdout:aclose()
-function Receive:aclose() close(self) end
+function Receive:aclose()
+  if not self then colon(Receive, "aclose") end
+  close(self)
+end
 
 Receive.__tostring = text
 pipe.PipeReceiveStream = Receive

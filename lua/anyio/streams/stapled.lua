@@ -7,6 +7,7 @@ local errors = require "anyrun.errors"
 local options = require "anyrun.options"
 local stream_lib = require "anyrun.stream"
 
+local colon = class.colon
 local error, ipairs, next, type = error, ipairs, next, type
 
 ---@class anyio.streams.stapled
@@ -87,6 +88,7 @@ end
 ---Raises: as that part; ValueError when `max_bytes` is less than 1.
 ---@usage local data = stream:receive()
 function Bytes:receive(max_bytes)
+  if not self then colon(Bytes, "receive") end
   return self.receive_stream:receive(stream_lib.check_max(max_bytes))
 end
 
@@ -95,7 +97,10 @@ end
 ---Checkpoint: as that part.
 ---Raises: as that part.
 ---@usage local item = stream:receive()
-function Objects:receive() return self.receive_stream:receive() end
+function Objects:receive()
+  if not self then colon(Objects, "receive") end
+  return self.receive_stream:receive()
+end
 
 --- Sends at once through the sending part, if that can.
 ---@param item any
@@ -142,6 +147,7 @@ end
 ---Raises: an ExceptionGroup when one of them fails; the others are cancelled.
 ---@usage tg:start_soon(both.serve, both, handle)
 function MultiListener:serve(handler, task_group)
+  if not (self and handler) then colon(MultiListener, "serve", self) end
   stream_lib.check_serve(handler, task_group)
   create_task_group(function(tg)
     for _, listener in ipairs(self.listeners) do
@@ -155,7 +161,10 @@ end
 ---Raises: the first cancellation, else what one raised, else a group of what
 ---  several raised.
 ---@usage both:aclose()
-function MultiListener:aclose() stream_lib.close_all(self.listeners) end
+function MultiListener:aclose()
+  if not self then colon(MultiListener, "aclose") end
+  stream_lib.close_all(self.listeners)
+end
 
 --- The attributes of all of them; those of a later one win.
 ---@return table<anyio.TypedAttribute, fun(): any>

@@ -9,6 +9,7 @@ local native = require "_anyrun.text"
 local options = require "anyrun.options"
 local stream_lib = require "anyrun.stream"
 
+local colon = class.colon
 local byte, error, ipairs, next = string.byte, error, ipairs, next
 
 ---@class anyio.streams.text
@@ -161,7 +162,10 @@ end
 ---  text: what is before them was received before, what is after them comes
 ---  next. EndOfStream; as the wrapped stream.
 ---@usage local line = text:receive()
-function Receive:receive() return receive(self) end
+function Receive:receive()
+  if not self then colon(Receive, "receive") end
+  return receive(self)
+end
 
 --- Writes text into a stream of bytes, or of strings as items.
 ---@class anyio.streams.text.TextSendStream : anyio.abc.ObjectSendStream
@@ -188,7 +192,10 @@ end
 ---Raises: UnicodeEncodeError (unless told otherwise) when it is not UTF-8 or
 ---  has no place in the encoding; then nothing was sent. As the wrapped stream.
 ---@usage text:send "hello\n"
-function Send:send(item) self.transport_stream:send(encode(self, item)) end
+function Send:send(item)
+  if not (self and item) then colon(Send, "send", self) end
+  self.transport_stream:send(encode(self, item))
+end
 
 --- Reads and writes text.
 ---@class anyio.streams.text.TextStream : anyio.abc.ObjectStream
@@ -214,19 +221,28 @@ end
 ---Checkpoint: always.
 ---Raises: UnicodeDecodeError; EndOfStream; as the wrapped stream.
 ---@usage local line = text:receive()
-function Both:receive() return receive(self) end
+function Both:receive()
+  if not self then colon(Both, "receive") end
+  return receive(self)
+end
 
 --- Sends text, as a TextSendStream does.
 ---@param item string
 ---Checkpoint: as the wrapped stream.
 ---Raises: UnicodeEncodeError; as the wrapped stream.
 ---@usage text:send "hello\n"
-function Both:send(item) self.transport_stream:send(encode(self, item)) end
+function Both:send(item)
+  if not (self and item) then colon(Both, "send", self) end
+  self.transport_stream:send(encode(self, item))
+end
 
 --- Ends the sending half.
 ---Checkpoint: as the wrapped stream.
 ---@usage text:send_eof()
-function Both:send_eof() self.transport_stream:send_eof() end
+function Both:send_eof()
+  if not self then colon(Both, "send_eof") end
+  self.transport_stream:send_eof()
+end
 
 for _, cls in ipairs { Receive, Send, Both } do
   for key, value in next, common do cls[key] = value end

@@ -13,6 +13,7 @@ local tls_context = require "anyrun.tls.context"
 local tls_errors = require "anyrun.tls.errors"
 local typedattr = require "anyrun.typedattr"
 
+local colon = class.colon
 local error, next = error, next
 local isinstance, pcall = errors.isinstance, errors.pcall
 local rethrow, try = errors.rethrow, errors.try
@@ -140,6 +141,7 @@ end
 ---  than 1; Cancelled, then nothing is lost.
 ---@usage local data = stream:receive()
 function TLSStream:receive(max_bytes)
+  if not self then colon(TLSStream, "receive") end
   max_bytes = stream_lib.check_max(max_bytes)
   local data = alone(self, "_receiving", "read from", "receive", max_bytes)
   if data then return data end
@@ -154,6 +156,7 @@ end
 ---  BusyResourceError; Cancelled: then part of the data may have been sent.
 ---@usage stream:send "hello"
 function TLSStream:send(item)
+  if not (self and item) then colon(TLSStream, "send", self) end
   options.arg("send", 1, item, "string")
   alone(self, "_sending", "written to", "send", item)
 end
@@ -184,6 +187,7 @@ end
 ---Raises: as `receive`.
 ---@usage local plain, rest = stream:unwrap()
 function TLSStream:unwrap()
+  if not self then colon(TLSStream, "unwrap") end
   check_open(self)
   shutdown(self)
   self._closed = true
@@ -197,6 +201,7 @@ end
 ---Raises: as `receive`, once all is closed.
 ---@usage stream:aclose()
 function TLSStream:aclose()
+  if not self then colon(TLSStream, "aclose") end
   local was_closed = self._closed
   self._closed = true
   if self.standard_compatible and not was_closed and self._engine:usable() then

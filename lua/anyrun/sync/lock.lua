@@ -2,6 +2,7 @@
 -- Acquiring and releasing are C: see src/bind/locklib.c.
 
 local TaskInfo = require "anyrun.taskinfo"
+local class = require "anyrun.class"
 local native = require "_anyrun.lock"
 local options = require "anyrun.options"
 
@@ -58,6 +59,7 @@ end
 ---Checkpoint: never.
 ---@usage print(lock:statistics().owner.name)
 function Lock:statistics()
+  if not self then class.colon(Lock, "statistics") end
   local owner = self:_owner()
   return {
     locked = self:locked(),
