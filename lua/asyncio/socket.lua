@@ -119,6 +119,29 @@ function Socket:getpeername() return pack(self:_peer()) end
 ---@usage print(sock:fileno())
 function Socket:fileno() return self:_descriptor() or -1 end
 
+--- Sets an option of the socket.
+---@function Socket:setsockopt
+---@param level string|integer "SOL_SOCKET", "IPPROTO_TCP", "IPPROTO_IP",
+--- "IPPROTO_IPV6", "IPPROTO_UDP", or a number
+---@param option string|integer its name in C ("SO_KEEPALIVE"), or its number
+---@param value integer|boolean|string a string is the bytes of a structure
+---Checkpoint: never.
+---Raises: ValueError for a name that is not known; OSError;
+--- ClosedResourceError.
+---@usage sock:setsockopt("SOL_SOCKET", "SO_KEEPALIVE", true)
+
+--- What an option of the socket is.
+---@function Socket:getsockopt
+---@param level string|integer as for `setsockopt`
+---@param option string|integer
+---@param size? integer above 0: the value is a structure of at most so many bytes
+---@return integer|string
+---Checkpoint: never.
+---Raises: as `setsockopt`.
+---@usage local room = sock:getsockopt("SOL_SOCKET", "SO_RCVBUF")
+
+Socket.setsockopt, Socket.getsockopt = Socket._set_option, Socket._get_option
+
 --- Closes it.
 ---Checkpoint: never.
 ---@usage sock:close()

@@ -5,7 +5,7 @@ local errors = require "anyrun.errors"
 local guard = require "trio.guard"
 local native = require "_anyrun.socket"
 
-local setmetatable = setmetatable
+local ipairs, setmetatable = ipairs, setmetatable
 
 ---@class trio.socket
 local socket = { gaierror = errors.gaierror }
@@ -62,6 +62,52 @@ function StreamSocket:getpeername() return pack(self:_peer()) end
 function StreamSocket:fileno() return self:_descriptor() or -1 end
 
 ListenerSocket.fileno = StreamSocket.fileno
+
+--- Sets an option of the socket.
+---@function StreamSocket:setsockopt
+---@param level string|integer "SOL_SOCKET", "IPPROTO_TCP", "IPPROTO_IP",
+--- "IPPROTO_IPV6", "IPPROTO_UDP", or a number
+---@param option string|integer its name in C ("SO_KEEPALIVE"), or its number
+---@param value integer|boolean|string a string is the bytes of a structure
+---Checkpoint: never.
+---Raises: ValueError for a name that is not known; OSError;
+--- ClosedResourceError.
+---@usage stream.socket:setsockopt("SOL_SOCKET", "SO_KEEPALIVE", true)
+
+--- What an option of the socket is.
+---@function StreamSocket:getsockopt
+---@param level string|integer as for `setsockopt`
+---@param option string|integer
+---@param size? integer above 0: the value is a structure of at most so many bytes
+---@return integer|string
+---Checkpoint: never.
+---Raises: as `setsockopt`.
+---@usage local room = stream.socket:getsockopt("SOL_SOCKET", "SO_RCVBUF")
+
+--- Sets an option of the socket.
+---@function ListenerSocket:setsockopt
+---@param level string|integer "SOL_SOCKET", "IPPROTO_TCP", "IPPROTO_IP",
+--- "IPPROTO_IPV6", "IPPROTO_UDP", or a number
+---@param option string|integer its name in C ("SO_KEEPALIVE"), or its number
+---@param value integer|boolean|string a string is the bytes of a structure
+---Checkpoint: never.
+---Raises: ValueError for a name that is not known; OSError;
+--- ClosedResourceError.
+---@usage listener.socket:setsockopt("SOL_SOCKET", "SO_KEEPALIVE", true)
+
+--- What an option of the socket is.
+---@function ListenerSocket:getsockopt
+---@param level string|integer as for `setsockopt`
+---@param option string|integer
+---@param size? integer above 0: the value is a structure of at most so many bytes
+---@return integer|string
+---Checkpoint: never.
+---Raises: as `setsockopt`.
+---@usage local room = listener.socket:getsockopt("SOL_SOCKET", "SO_RCVBUF")
+
+for _, cls in ipairs { StreamSocket, ListenerSocket } do
+  cls.setsockopt, cls.getsockopt = cls._set_option, cls._get_option
+end
 
 --- Looks up addresses, in a thread where that is not done at once.
 ---@param host? string a name or an address; nil: this machine

@@ -8,7 +8,7 @@ local options = require "anyrun.options"
 local socket = require "trio.socket"
 
 local colon = class.colon
-local error, getmetatable = error, getmetatable
+local error, getmetatable, math_type, type = error, getmetatable, math.type, type
 local StreamSocket = socket.StreamSocket
 local receive_some, send_all = StreamSocket._receive_some, StreamSocket._send_all
 
@@ -81,6 +81,46 @@ function SocketStream:send_eof()
     self._eof = true
   end
   checkpoint()
+end
+
+local function is_value(value)
+  local kind = type(value)
+  if kind == "boolean" or kind == "string" or math_type(value) == "integer" then
+    return nil
+  end
+  return "integer, boolean or string expected"
+end
+
+--- Sets an option of the socket.
+---@param level string|integer "SOL_SOCKET", "IPPROTO_TCP" and the like, or a number
+---@param option string|integer its name in C ("TCP_NODELAY"), or its number
+---@param value integer|boolean|string a string is the bytes of a structure
+---Checkpoint: never.
+---Raises: ValueError for a name that is not known; OSError;
+--- ClosedResourceError.
+---@usage stream:setsockopt("SOL_SOCKET", "SO_KEEPALIVE", true)
+function SocketStream:setsockopt(level, option, value)
+  if not (self and option) then colon(SocketStream, "setsockopt", self) end
+  options.arg("setsockopt", 1, level, "string|integer")
+  options.arg("setsockopt", 2, option, "string|integer")
+  options.arg("setsockopt", 3, value, is_value)
+  self.socket:setsockopt(level, option, value)
+end
+
+--- What an option of the socket is.
+---@param level string|integer as for `setsockopt`
+---@param option string|integer
+---@param size? integer above 0: the value is a structure of at most so many bytes
+---@return integer|string
+---Checkpoint: never.
+---Raises: as `setsockopt`.
+---@usage local on = stream:getsockopt("IPPROTO_TCP", "TCP_NODELAY") ~= 0
+function SocketStream:getsockopt(level, option, size)
+  if not (self and option) then colon(SocketStream, "getsockopt", self) end
+  options.arg("getsockopt", 1, level, "string|integer")
+  options.arg("getsockopt", 2, option, "string|integer")
+  options.arg("getsockopt", 3, size, "integer?")
+  return (self.socket:getsockopt(level, option, size))
 end
 
 --- Closes it; who still sends or receives gets ClosedResourceError.

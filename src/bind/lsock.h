@@ -110,6 +110,8 @@ void ar_lsock_fds_methods(lua_State *L);
 
 /* Methods and functions that have files of their own. */
 int ar_lsock_bind_path(lua_State *L);
+int ar_lsock_set_option(lua_State *L);
+int ar_lsock_get_option(lua_State *L);
 int ar_lsock_adopt(lua_State *L);
 int ar_lsock_detach(lua_State *L);
 int ar_lsock_inspect(lua_State *L);

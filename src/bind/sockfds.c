@@ -16,8 +16,8 @@ static int receive_once(lua_State *L, ar_lsock *s) {
   char message[MAX_MESSAGE];
   int fds[AR_SOCK_MAX_FDS];
   size_t n, n_fds = (size_t)lua_tointeger(L, 2);
-  ar_err err = ar_sock_receive_fds(ar_lsock_number(s), message, s->max, &n, fds,
-                                   &n_fds);
+  ar_err err =
+      ar_sock_receive_fds(ar_lsock_number(s), message, s->max, &n, fds, &n_fds);
   if (err == AR_EAGAIN)
     return AR_SOCKACT_WAIT;
   if (err == AR_EMFILE)

@@ -250,6 +250,20 @@ ar_err ar_sock_get(int fd, int level, int option, int *value) {
   return done(getsockopt(fd, level, option, value, &len));
 }
 
+ar_err ar_sock_set_bytes(int fd, int level, int option, const char *bytes,
+                         size_t size) {
+  return done(setsockopt(fd, level, option, bytes, (socklen_t)size));
+}
+
+ar_err ar_sock_get_bytes(int fd, int level, int option, char *to,
+                         size_t *size) {
+  socklen_t len = (socklen_t)*size;
+  ar_err err = done(getsockopt(fd, level, option, to, &len));
+  if (err == 0)
+    *size = len;
+  return err;
+}
+
 ar_err ar_sock_name(int fd, ar_addr *a) {
   memset(a, 0, sizeof *a);
   a->len = sizeof a->of;

@@ -61,6 +61,13 @@ AR_MUST_CHECK ar_err ar_sock_receive_fds(int fd, char *to, size_t size,
 /* No more will be sent. */
 AR_MUST_CHECK ar_err ar_sock_shut_sending(int fd);
 
+/* Options that are no integers; *size: how many bytes there is room for, then
+ * how many there are. */
+AR_MUST_CHECK ar_err ar_sock_set_bytes(int fd, int level, int option,
+                                       const char *bytes, size_t size);
+AR_MUST_CHECK ar_err ar_sock_get_bytes(int fd, int level, int option, char *to,
+                                       size_t *size);
+
 AR_MUST_CHECK ar_err ar_sock_set(int fd, int level, int option, int value);
 AR_MUST_CHECK ar_err ar_sock_get(int fd, int level, int option, int *value);
 

@@ -516,6 +516,18 @@ test("[AS-PRO-08] a cancelled call of a plain socket loses nothing", function()
   t.eq(loop():sock_recv(server, 10), "kept")
 end)
 
+test("options of plain sockets, and of a transport's", function()
+  local sock <close> = asyncio.socket()
+  sock:setsockopt("SOL_SOCKET", "SO_REUSEADDR", 1)
+  t.eq(sock:getsockopt("SOL_SOCKET", "SO_REUSEADDR"), 1)
+  pair(function(client)
+    client = client.transport:get_extra_info "socket"
+    client:setsockopt("SOL_SOCKET", "SO_KEEPALIVE", true)
+    t.eq(client:getsockopt("SOL_SOCKET", "SO_KEEPALIVE"), 1)
+  end)
+  t.raises(ValueError, sock.setsockopt, sock, "SOL_SOCKET", "SO_X", 1)
+end)
+
 test("plain datagram sockets", function()
   local a <close> = asyncio.socket("AF_INET", "SOCK_DGRAM")
   local b <close> = asyncio.socket("AF_INET", "SOCK_DGRAM")
