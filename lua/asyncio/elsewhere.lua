@@ -14,6 +14,7 @@ local METHODS <const> = {
     "sock_accept", "sock_connect", "sock_recv", "sock_recvfrom",
     "sock_sendall", "sock_sendto",
   },
+  ["asyncio.pipe_connect"] = { "connect_read_pipe", "connect_write_pipe" },
   ["asyncio.start_tls"] = { "start_tls" },
   ["asyncio.signals"] = { "add_signal_handler", "remove_signal_handler" },
 }

@@ -33,7 +33,7 @@ local function on_end(self)
   local ok, keep = errors.try(self._tell, self, "eof_received")
   if not ok then
     self:_fatal(keep, "Fatal error: protocol.eof_received() call failed.")
-  elseif keep then
+  elseif keep and not self._one_way then
     self._at_end = true -- there is no more to wait for
     self:_stop_reading()
   else
@@ -71,6 +71,8 @@ local function start_reading(self)
   tell_taker(self)
 end
 
+Transport._begin = start_reading
+
 function Transport:_stop_reading()
   BaseTransport._stop_reading(self)
   tell_taker(self)
@@ -92,16 +94,17 @@ Transport._received_none = received_none
 ---@param protocol table
 ---@param server? asyncio.Server
 ---@param waiter? asyncio.Future is done when the protocol was told
+---@param cls? table Transport or a class that extends it
 ---@return asyncio.Transport
 ---Checkpoint: never.
 ---@usage local transport = transports.new(loop, sock, protocol)
-function transports.new(loop, sock, protocol, server, waiter)
-  local self = BaseTransport._new(Transport, loop, sock, protocol, server)
+function transports.new(loop, sock, protocol, server, waiter, cls)
+  local self = BaseTransport._new(cls or Transport, loop, sock, protocol, server)
   self._data, self._sent, self._pieces, self._waiting = "", 0, {}, 0
   self._eof, self._paused, self._plain = false, false, type(sock) == "userdata"
   self[1] = self._plain and sock or nil
   loop:call_soon(self._tell, self, "connection_made", self)
-  loop:call_soon(start_reading, self)
+  loop:call_soon(self._begin, self)
   if waiter then
     loop:call_soon(function()
       if not waiter:done() then waiter:set_result(nil) end

@@ -46,11 +46,21 @@ AR_NORETURN void ar_pipe_raise(lua_State *L, ar_err err);
 int ar_pipe_read_in_thread(lua_State *L, ar_pipe *p, size_t max);
 int ar_pipe_write_in_thread(lua_State *L, ar_pipe *p);
 
+/* [-0, +0 or 1] What Lua's file has read ahead, at most `max` bytes; false:
+ * nothing. */
+bool ar_pipe_push_ahead(lua_State *L, FILE *file, size_t max);
+
 /* Give back what is kept. */
 void ar_pipe_drop_kept(ar_pipe *p);
 
 /* Methods that never wait. */
 int ar_pipe_read_now(lua_State *L);
 int ar_pipe_write_now(lua_State *L);
+int ar_pipe_is_broken(lua_State *L);
+int ar_pipe_watched(lua_State *L);
+
+/* Functions of the module, see pipetake.c. */
+int ar_pipe_kind(lua_State *L);
+int ar_pipe_take(lua_State *L);
 
 #endif

@@ -179,19 +179,19 @@ static int give_way(lua_State *L, ar_coro *c) {
 
 static int readk(lua_State *L, int status, lua_KContext ctx);
 
-/* [-0, +1] What Lua's file has read ahead, if anything. */
-static bool push_read_ahead(lua_State *L, const ar_pipe *p, char *chunk,
-                            size_t max) {
+bool ar_pipe_push_ahead(lua_State *L, FILE *file, size_t max) {
+  luaL_Buffer b;
   size_t n = 0;
 #ifdef __GLIBC__
-  if (p->buffer != NULL)
-    n = (size_t)(p->buffer->_IO_read_end - p->buffer->_IO_read_ptr);
+  n = (size_t)(file->_IO_read_end - file->_IO_read_ptr);
 #endif
-  if (n > 0)
-    n = fread(chunk, 1, n < max ? n : max, p->buffer);
-  if (n > 0)
-    lua_pushlstring(L, chunk, n);
-  return n > 0;
+  if (n == 0)
+    return false;
+  if (n > max)
+    n = max;
+  n = fread(luaL_buffinitsize(L, &b, n), 1, n, file);
+  luaL_pushresultsize(&b, n);
+  return true;
 }
 
 /* [-0, +1] What a cancelled read brought. */
@@ -213,8 +213,10 @@ static int read_once(lua_State *L, ar_pipe *p, size_t max) {
   ssize_t got;
   if (max > AR_PIPE_CHUNK)
     max = AR_PIPE_CHUNK;
-  if (p->has_unread || push_read_ahead(L, p, chunk, max))
-    return p->has_unread ? push_unread(L, p, max) : 1;
+  if (p->has_unread)
+    return push_unread(L, p, max);
+  if (p->buffer != NULL && ar_pipe_push_ahead(L, p->buffer, max))
+    return 1;
   if (p->at.way == AR_WAY_PLAIN)
     return ar_pipe_read_in_thread(L, p, max);
   got = ar_endpoint_read(&p->at, chunk, max);
@@ -403,18 +405,22 @@ static const luaL_Reg methods[] = {{"__gc", pipe_gc},
                                    {"__tostring", pipe_tostring},
                                    {"close", pipe_close},
                                    {"fileno", pipe_fileno},
+                                   {"is_broken", ar_pipe_is_broken},
                                    {"is_closed", pipe_is_closed},
                                    {"read", pipe_read},
                                    {"read_now", ar_pipe_read_now},
                                    {"wait", pipe_wait},
+                                   {"watched", ar_pipe_watched},
                                    {"write", pipe_write},
                                    {"write_now", ar_pipe_write_now},
                                    {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"file_number", file_number},
+                                     {"kind", ar_pipe_kind},
                                      {"null", null},
                                      {"pair", pair},
                                      {"standard", standard},
+                                     {"take", ar_pipe_take},
                                      {NULL, NULL}};
 
 int luaopen_anyrun_pipe(lua_State *L) {
