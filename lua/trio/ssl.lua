@@ -251,15 +251,22 @@ local function close_forcefully(stream)
   end)
 end
 
+-- Tells the peer; that it cannot hear that, as it closes at the same time, is no
+-- error. A handshake that fails is: the peer was never known to be the right one.
 local function say_goodbye(self)
   ensure(self)
-  self._engine:shutdown(false)
+  local ok, err = try(self._engine.shutdown, self._engine, false)
+  if not (ok or isinstance(err, tls_errors.SSLError)
+    or isinstance(err, errors.BrokenResourceError)) then
+    rethrow(err)
+  end
 end
 
 --- Says that the session ends, unless https_compatible or broken, and closes the
 --- wrapped stream. It does not wait for the peer to say so, too.
 ---Checkpoint: always.
----Raises: Cancelled, and what closing the wrapped stream raises.
+---Raises: Cancelled; BrokenResourceError when the handshake had yet to be done
+---  and failed; what closing the wrapped stream raises.
 ---@usage stream:aclose()
 function SSLStream:aclose()
   if not self then colon(SSLStream, "aclose") end
@@ -273,13 +280,12 @@ function SSLStream:aclose()
   end
   local ok, err = try(say_goodbye, self)
   self._closed = true
-  if ok or isinstance(err, tls_errors.SSLError)
-    or isinstance(err, errors.BrokenResourceError) then
+  if ok then
     transport:aclose()
     return
   end
   close_forcefully(transport)
-  rethrow(err)
+  raise(err)
 end
 
 function SSLStream:__tostring()

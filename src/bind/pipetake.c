@@ -59,7 +59,7 @@ int ar_pipe_take(lua_State *L) {
   bool writes = lua_toboolean(L, 2), owned = lua_type(L, 1) == LUA_TNUMBER;
   luaL_Stream *stream = luaL_testudata(L, 1, LUA_FILEHANDLE);
   FILE *file = stream != NULL ? stream->f : NULL;
-  ar_endpoint at;
+  ar_endpoint at = ar_endpoint_own(-1);
   ar_pipe *p;
   ar_err err;
   int fd = -1;
