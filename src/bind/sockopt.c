@@ -128,9 +128,11 @@ static int check_option(lua_State *L, int *level, int *option) {
 }
 
 static void check_done(lua_State *L, ar_err err) {
-  if (err != 0)
-    ar_raise_oserror(
-        L, err, lua_pushfstring(L, "option %s", luaL_tolstring(L, 3, NULL)));
+  if (err == 0)
+    return;
+  (void)luaL_tolstring(L, 3, NULL);
+  ar_raise_oserror(L, err,
+                   lua_pushfstring(L, "option %s", lua_tostring(L, -1)));
 }
 
 /* setsockopt(socket, level, option, integer, boolean or bytes) */
