@@ -157,15 +157,26 @@ local TLS <const> = {
   ssl_shutdown_timeout = "number?",
 }
 
+--- Checks that no option is given that is one of TLS alone.
+---@param fname string
+---@param opts table
+---@param tls table their names are its keys
+---@param level integer whose line the error names
+---Checkpoint: never.
+---Raises: ValueError.
+---@usage connect.check_without_tls("create_server", opts, TLS, 4)
+function connect.check_without_tls(fname, opts, tls, level)
+  for name in pairs(tls) do
+    if opts[name] then
+      error(errors.ValueError(("%s: %s is only meaningful with ssl"):format(fname,
+        name)), level)
+    end
+  end
+end
+
 -- What the options say about TLS; nil: there is none.
 local function tls_of(fname, opts, host)
-  if not opts.ssl then
-    if opts.server_hostname then
-      error(errors.ValueError(fname .. ": server_hostname is only meaningful "
-        .. "with ssl"), 4)
-    end
-    return nil
-  end
+  if not opts.ssl then return connect.check_without_tls(fname, opts, TLS, 5) end
   local tls = { server_hostname = opts.server_hostname or host }
   for name in pairs(TLS) do tls[name] = tls[name] or opts[name] end
   if tls.server_hostname == nil then
@@ -182,7 +193,7 @@ end
 
 local CONNECTION <const> = with_tls {
   family = "string|integer?", proto = "string|integer?",
-  flags = "string|integer|table?", sock = "userdata?", local_addr = "table?",
+  flags = "string|integer|table?", sock = socket._is_socket, local_addr = "table?",
   happy_eyeballs_delay = "number?", all_errors = "boolean?",
 }
 
@@ -222,12 +233,13 @@ function Loop:create_connection(protocol_factory, host, port, opts)
     require("anyrun.dial").check_delay(opts.happy_eyeballs_delay)
   end
   local tls = tls_of("create_connection", opts, host)
+  if opts.sock then socket._check_kind("create_connection", opts.sock, STREAM) end
   local sock = opts.sock or connected(host, port, opts)
   if sock:_family() ~= "AF_UNIX" then sock:_set("no_delay", 1) end
   return connect.transport(self, sock, protocol_factory, tls)
 end
 
-local UNIX_CONNECTION <const> = with_tls { sock = "userdata?" }
+local UNIX_CONNECTION <const> = with_tls { sock = socket._is_socket }
 
 --- Connects to a UNIX socket.
 ---@param protocol_factory fun(): table
@@ -245,6 +257,9 @@ function Loop:create_unix_connection(protocol_factory, path, opts)
   opts = options.check("create_unix_connection", opts, UNIX_CONNECTION, 3)
   check_either("create_unix_connection", path, nil, opts.sock)
   local tls = tls_of("create_unix_connection", opts)
+  if opts.sock then
+    socket._check_kind("create_unix_connection", opts.sock, STREAM, "AF_UNIX")
+  end
   local sock = opts.sock
     or connect.one { "AF_UNIX", STREAM, 0, "", { path } }
   return connect.transport(self, sock, protocol_factory, tls)

@@ -10,7 +10,8 @@ local native = require "_anyrun.socket"
 local options = require "anyrun.options"
 local socket = require "asyncio.socket"
 
-local error, ipairs, table, type = error, ipairs, table, type
+local error, ipairs, pairs = error, ipairs, pairs
+local table, type = table, type
 
 local datagram = {}
 
@@ -158,7 +159,7 @@ local ENDPOINT <const> = {
   local_addr = "table|string?", remote_addr = "table|string?",
   family = "string|integer?", proto = "string|integer?",
   flags = "string|integer|table?", reuse_port = "boolean?",
-  allow_broadcast = "boolean?", sock = "userdata?",
+  allow_broadcast = "boolean?", sock = socket._is_socket,
 }
 
 -- Entries of an address: a path stands for itself.
@@ -217,6 +218,17 @@ local function endpoint(opts)
   errors.rethrow(failed)
 end
 
+-- A socket is what it is: nothing else says what it should be.
+local function check_alone(opts)
+  for name in pairs(ENDPOINT) do
+    if name ~= "sock" and opts[name] then
+      error(errors.ValueError(("create_datagram_endpoint: %s can not be used when "
+        .. "sock is specified"):format(name)), 3)
+    end
+  end
+  socket._check_kind("create_datagram_endpoint", opts.sock, "SOCK_DGRAM")
+end
+
 --- Makes an endpoint of datagrams.
 ---@param protocol_factory fun(): table
 ---@param opts table `local_addr`, `remote_addr` (each `{host, port}`, or a path),
@@ -232,6 +244,7 @@ function Loop:create_datagram_endpoint(protocol_factory, opts)
   opts = options.check("create_datagram_endpoint", opts, ENDPOINT, 2)
   local sock, address = opts.sock, nil
   if sock then
+    check_alone(opts)
     local connected, peer = errors.pcall(sock.getpeername, sock)
     if connected then address = peer end
   else

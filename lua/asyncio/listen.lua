@@ -19,18 +19,22 @@ local function is_context(value)
   return require("anyrun.tls.properties").is_context(value)
 end
 
+local TLS <const> = { ssl_handshake_timeout = "number?",
+  ssl_shutdown_timeout = "number?" }
+
 -- What the options say about TLS; nil: there is none.
-local function tls_of(opts)
-  return opts.ssl and { ssl = opts.ssl, server_side = true,
+local function tls_of(fname, opts)
+  if not opts.ssl then return connect.check_without_tls(fname, opts, TLS, 4) end
+  return { ssl = opts.ssl, server_side = true,
     ssl_handshake_timeout = opts.ssl_handshake_timeout,
-    ssl_shutdown_timeout = opts.ssl_shutdown_timeout } or nil
+    ssl_shutdown_timeout = opts.ssl_shutdown_timeout }
 end
 
 local SERVER <const> = {
   ssl = is_context, ssl_handshake_timeout = "number?",
   ssl_shutdown_timeout = "number?",
   family = "string|integer?", flags = "string|integer|table?",
-  sock = "userdata?", backlog = "integer?", reuse_address = "boolean?",
+  sock = socket._is_socket, backlog = "integer?", reuse_address = "boolean?",
   reuse_port = "boolean?", start_serving = "boolean?",
 }
 
@@ -111,22 +115,24 @@ function Loop:create_server(protocol_factory, host, port, opts)
   options.arg("create_server", 3, port, "integer|string?")
   opts = options.check("create_server", opts, SERVER, 4)
   if (host or port) and opts.sock then
-    error(errors.ValueError "create_server: host/port and sock can not be "
-      .. "specified at the same time", 2)
+    error(errors.ValueError("create_server: host/port and sock can not be "
+      .. "specified at the same time"), 2)
   elseif not (host or port or opts.sock) then
     error(errors.ValueError
       "create_server: Neither host/port nor sock were specified", 2)
   end
+  local tls = tls_of("create_server", opts)
+  if opts.sock then socket._check_kind("create_server", opts.sock, "SOCK_STREAM") end
   local sockets = opts.sock and { opts.sock }
     or bind_all(addresses(host, port, opts), opts)
   return started(Server._new(self, sockets, protocol_factory,
-    opts.backlog or BACKLOG, tls_of(opts)), opts)
+    opts.backlog or BACKLOG, tls), opts)
 end
 
 local UNIX_SERVER <const> = {
   ssl = is_context, ssl_handshake_timeout = "number?",
   ssl_shutdown_timeout = "number?",
-  sock = "userdata?", backlog = "integer?", start_serving = "boolean?",
+  sock = socket._is_socket, backlog = "integer?", start_serving = "boolean?",
   cleanup_socket = "boolean?",
 }
 
@@ -162,8 +168,12 @@ function Loop:create_unix_server(protocol_factory, path, opts)
   options.arg("create_unix_server", 2, path, "string?")
   opts = options.check("create_unix_server", opts, UNIX_SERVER, 3)
   if (path == nil) == (opts.sock == nil) then
-    error(errors.ValueError "create_unix_server: either path or sock must be "
-      .. "specified", 2)
+    error(errors.ValueError("create_unix_server: either path or sock must be "
+      .. "specified"), 2)
+  end
+  local tls = tls_of("create_unix_server", opts)
+  if opts.sock then
+    socket._check_kind("create_unix_server", opts.sock, "SOCK_STREAM", "AF_UNIX")
   end
   local sock = opts.sock or bound_path(path)
   local cleanup
@@ -171,7 +181,7 @@ function Loop:create_unix_server(protocol_factory, path, opts)
     cleanup = remover(path or sock:getsockname())
   end
   return started(Server._new(self, { sock }, protocol_factory,
-    opts.backlog or BACKLOG, tls_of(opts), cleanup), opts)
+    opts.backlog or BACKLOG, tls, cleanup), opts)
 end
 
 return listen

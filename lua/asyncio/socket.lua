@@ -5,9 +5,10 @@ local errors = require "anyrun.errors"
 local native = require "_anyrun.socket"
 local options = require "anyrun.options"
 
-local error, ipairs, math_type = error, ipairs, math.type
-local setmetatable, type = setmetatable, type
+local error, getmetatable, ipairs, math_type = error, getmetatable, ipairs, math.type
+local setmetatable, tostring, type = setmetatable, tostring, type
 
+local TYPES <const> = { SOCK_STREAM = 1, SOCK_DGRAM = 2 }
 local MOST <const> = 0x7fffffff -- the largest number that a descriptor can have
 
 ---@class asyncio.socket
@@ -169,6 +170,30 @@ function socket._fileno(fname, what)
       fname, fd)), 3)
   end
   return fd
+end
+
+--- What is wrong with the option `sock`; nil: it is a socket.
+---@param value any
+---@return string?
+---Checkpoint: never.
+---@usage local KNOWN <const> = { sock = socket._is_socket }
+function socket._is_socket(value)
+  return getmetatable(value) ~= Socket and "asyncio.Socket expected" or nil
+end
+
+--- Checks that a socket is of the kind that the function is about.
+---@param fname string
+---@param sock asyncio.Socket
+---@param kind string "SOCK_STREAM" or "SOCK_DGRAM"
+---@param family? string
+---Checkpoint: never.
+---Raises: ValueError; OSError; ClosedResourceError.
+---@usage socket._check_kind("create_server", sock, "SOCK_STREAM")
+function socket._check_kind(fname, sock, kind, family)
+  local type_of = sock:getsockopt("SOL_SOCKET", "SO_TYPE")
+  if type_of == TYPES[kind] and (not family or sock:_family() == family) then return end
+  error(errors.ValueError(("%s: a socket of %s%s was expected, got %s"):format(
+    fname, family and family .. " and " or "", kind, tostring(sock))), 3)
 end
 
 --- How long to wait before a datagram is tried again. The system tells when the
