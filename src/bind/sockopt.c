@@ -149,7 +149,8 @@ int ar_lsock_set_option(lua_State *L) {
   return 0;
 }
 
-/* getsockopt(socket, level, option, [size]) -> integer; at most so many bytes */
+/* getsockopt(socket, level, option, [size]) -> integer, or that many bytes at
+ * most */
 int ar_lsock_get_option(lua_State *L) {
   int level, option, fd = check_option(L, &level, &option), value = 0;
   lua_Integer most = luaL_optinteger(L, 4, 0);
