@@ -6,6 +6,7 @@ local futures = require "asyncio.futures"
 local Loop = require("asyncio.loop").Loop
 local native = require "_anyrun.socket"
 local options = require "anyrun.options"
+local protocols = require "asyncio.protocols"
 local readiness = require "asyncio.readiness"
 local socket = require "asyncio.socket"
 local transports = require "asyncio.transport"
@@ -125,7 +126,7 @@ end
 ---Checkpoint: always.
 ---@usage return connect.transport(self, sock, factory)
 function connect.transport(loop, sock, factory, tls)
-  local ok, protocol = errors.try(factory)
+  local ok, protocol = errors.try(protocols._make, factory)
   if not ok then
     sock:_close()
     errors.rethrow(protocol)

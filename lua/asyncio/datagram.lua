@@ -8,6 +8,7 @@ local futures = require "asyncio.futures"
 local Loop = require("asyncio.loop").Loop
 local native = require "_anyrun.socket"
 local options = require "anyrun.options"
+local protocols = require "asyncio.protocols"
 local socket = require "asyncio.socket"
 
 local error, ipairs, pairs = error, ipairs, pairs
@@ -250,7 +251,7 @@ function Loop:create_datagram_endpoint(protocol_factory, opts)
   else
     sock, address = endpoint(opts)
   end
-  local ok, protocol = errors.try(protocol_factory)
+  local ok, protocol = errors.try(protocols._make, protocol_factory)
   if not ok then
     sock:_close()
     errors.rethrow(protocol)

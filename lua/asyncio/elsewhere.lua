@@ -4,7 +4,9 @@
 local METHODS <const> = {
   ["asyncio.connect"] = { "create_connection", "create_unix_connection" },
   ["asyncio.datagram"] = { "create_datagram_endpoint" },
-  ["asyncio.listen"] = { "create_server", "create_unix_server" },
+  ["asyncio.listen"] = {
+    "connect_accepted_socket", "create_server", "create_unix_server",
+  },
   ["asyncio.executor"] = {
     "run_in_executor", "set_default_executor", "shutdown_default_executor",
   },

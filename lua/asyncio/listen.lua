@@ -184,4 +184,27 @@ function Loop:create_unix_server(protocol_factory, path, opts)
     opts.backlog or BACKLOG, tls, cleanup), opts)
 end
 
+local ACCEPTED <const> = {
+  ssl = is_context, ssl_handshake_timeout = "number?", ssl_shutdown_timeout = "number?",
+}
+
+--- A transport over a connection that was accepted elsewhere, by `sock_accept`.
+---@param protocol_factory fun(): table
+---@param sock asyncio.Socket it is the transport's from then on
+---@param opts? table `ssl` (a context), `ssl_handshake_timeout` (60),
+--- `ssl_shutdown_timeout` (30)
+---@return asyncio.Transport
+---@return table protocol
+---Checkpoint: always.
+---Raises: ValueError when it is no stream; SSLError.
+---@usage local transport = loop:connect_accepted_socket(Echo, (loop:sock_accept(listener)))
+function Loop:connect_accepted_socket(protocol_factory, sock, opts)
+  options.arg("connect_accepted_socket", 1, protocol_factory, "callable")
+  options.arg("connect_accepted_socket", 2, sock, socket._is_socket)
+  opts = options.check("connect_accepted_socket", opts, ACCEPTED, 3)
+  socket._check_kind("connect_accepted_socket", sock, "SOCK_STREAM")
+  return connect.transport(self, sock, protocol_factory,
+    tls_of("connect_accepted_socket", opts))
+end
+
 return listen

@@ -7,6 +7,7 @@ local native = require "_anyrun.pipe"
 local options = require "anyrun.options"
 local PipeSocket = require "asyncio.pipe_socket"
 local pipe_transport = require "asyncio.pipe_transport"
+local protocols = require "asyncio.protocols"
 local Socket = require("asyncio.socket").Socket
 
 local error, getmetatable, type = error, getmetatable, type
@@ -37,7 +38,7 @@ end
 local function connect(self, fname, factory, pipe, writes)
   self:_check_open()
   local kind = check_kind(fname, pipe)
-  local protocol = factory()
+  local protocol = protocols._make(factory)
   local taken, ahead = native.take(pipe, writes)
   local sock = PipeSocket(self, taken, ahead, type(pipe) ~= "number"
     and function() release(self, pipe) end or nil)

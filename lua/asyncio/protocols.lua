@@ -3,6 +3,9 @@
 -- is interested in.
 
 local class = require "anyrun.class"
+local errors = require "anyrun.errors"
+
+local error, type = error, type
 
 ---@class asyncio.protocols
 local protocols = {}
@@ -68,5 +71,19 @@ function DatagramProtocol:datagram_received(data, address) end -- luacheck: igno
 ---Checkpoint: never.
 ---@usage function Echo:error_received(err) print(err) end
 function DatagramProtocol:error_received(err) end -- luacheck: ignore 212
+
+--- The protocol that a factory makes.
+---@param factory fun(): table
+---@return table
+---Checkpoint: never.
+---Raises: TypeError when that is none; what the factory raises.
+---@usage local ok, protocol = errors.try(protocols._make, factory)
+function protocols._make(factory)
+  local protocol = factory()
+  local kind = type(protocol)
+  if kind == "table" or kind == "userdata" then return protocol end
+  error(errors.TypeError(("a protocol factory must return a protocol, a table, not %s")
+    :format(kind == "nil" and "nil" or "a " .. kind)), 0)
+end
 
 return protocols

@@ -3,6 +3,7 @@
 local class = require "anyrun.class"
 local errors = require "anyrun.errors"
 local futures = require "asyncio.futures"
+local make = require("asyncio.protocols")._make
 local reports = require "asyncio.reports"
 local transports = require "asyncio.transport"
 
@@ -58,7 +59,7 @@ function Server:_detach(transport)
 end
 
 local function connect(self, sock)
-  local ok, protocol = errors.try(self._factory)
+  local ok, protocol = errors.try(make, self._factory)
   if not ok then
     sock:_close()
     return reports.call(self._loop, {
@@ -136,8 +137,12 @@ end
 
 --- Begins to accept connections. More than once is harmless.
 ---Checkpoint: always.
+---Raises: RuntimeError when it is closed.
 ---@usage server:start_serving()
 function Server:start_serving()
+  if self._closed then
+    error(errors.RuntimeError(("server %s is closed"):format(tostring(self))), 2)
+  end
   self:_start()
   require("asyncio.tasks").sleep(0)
 end

@@ -2,6 +2,8 @@
 
 local anyio = require "anyio"
 local asyncio = require "asyncio"
+local net = require "net"
+local peers = require "tlspeers"
 local t = require "harness"
 
 local ValueError = anyio.ValueError
@@ -106,4 +108,51 @@ test("[AS-PRO-08] connecting that was cancelled can be tried again", function()
   end
   t.eq(done, true)
   t.eq(a:getpeername(), listener:getsockname())
+end)
+
+test("a connection that was accepted elsewhere gets a transport, also with TLS", function()
+  connected(function(a, b)
+    local got = loop():create_future()
+    local protocol = setmetatable({}, asyncio.Protocol)
+    function protocol:data_received(data) got:set_result(data) end -- luacheck: ignore 212
+    local transport, same = loop():connect_accepted_socket(function() return protocol end, b)
+    t.eq(same, protocol)
+    loop():sock_sendall(a, "hello")
+    t.eq(got:await(), "hello")
+    transport:write "back"
+    t.eq(loop():sock_recv(a, 10), "back")
+    transport:close()
+    t.eq(loop():sock_recv(a, 10), "")
+  end)
+  local listener <close> = asyncio.socket()
+  listener:bind { HOST, 0 }
+  listener:listen()
+  local client = asyncio.create_task(function()
+    local reader, writer = asyncio.open_connection(HOST, listener:getsockname()[2],
+      { ssl = peers.client_context(), server_hostname = "localhost" })
+    local line = reader:readline()
+    writer:close()
+    return line
+  end)
+  local secure = loop():connect_accepted_socket(asyncio.Protocol, (loop():sock_accept(listener)),
+    { ssl = peers.server_context() })
+  secure:write "secret\n"
+  t.eq(client:await(), "secret\n")
+  secure:close()
+  local udp <close> = asyncio.socket("AF_INET", "SOCK_DGRAM")
+  refused("a socket of SOCK_STREAM was expected", "connect_accepted_socket", asyncio.Protocol, udp)
+end)
+
+test("a factory that makes no protocol is told so, and nothing is left open", function()
+  local before = net.sockets()
+  local server <close> = loop():create_server(asyncio.Protocol, HOST, 0)
+  local port = server.sockets[1]:getsockname()[2]
+  local text = "a protocol factory must return a protocol, a table, not "
+  t.raises(text .. "nil", loop().create_connection, loop(), function() end, HOST, port)
+  t.raises(text .. "a number", loop().create_datagram_endpoint, loop(), function() return 5 end,
+    { local_addr = { HOST, 0 } })
+  server:close()
+  server:wait_closed()
+  t.eq(net.sockets(), before)
+  t.raises(anyio.RuntimeError, server.start_serving, server)
 end)
