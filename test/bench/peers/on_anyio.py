@@ -3,14 +3,11 @@
 BACKEND is asyncio (the default) or trio.
 """
 import os
-import sys
-import time
 
 import anyio
 import anyio.lowlevel
 
-name = sys.argv[1]
-count = [int(word) for word in sys.argv[2:] if word.isdigit()]
+import workload
 
 
 async def switches(each):
@@ -23,7 +20,7 @@ async def nothing():
 
 
 async def switch(tasks=1, each=100000):
-    start = time.perf_counter()
+    start = workload.now()
     async with anyio.create_task_group() as group:
         for _ in range(tasks):
             group.start_soon(switches, each)
@@ -31,7 +28,7 @@ async def switch(tasks=1, each=100000):
 
 
 async def spawn(tasks=100000):
-    start = time.perf_counter()
+    start = workload.now()
     async with anyio.create_task_group() as group:
         for _ in range(tasks):
             group.start_soon(nothing)
@@ -39,10 +36,10 @@ async def spawn(tasks=100000):
 
 
 async def sleepers(tasks=100000):
-    start = time.perf_counter()
+    start = workload.now()
     async with anyio.create_task_group() as group:
         for i in range(1, tasks + 1):
-            group.start_soon(anyio.sleep, (i * 7919 % 50 + 1) / 1000)
+            group.start_soon(anyio.sleep, workload.delay(i))
     return start, tasks, "sleeper"
 
 
@@ -51,16 +48,15 @@ async def cancel(tasks=100000):
         for _ in range(tasks):
             group.start_soon(anyio.sleep_forever)
         await anyio.wait_all_tasks_blocked()
-        start = time.perf_counter()
+        start = workload.now()
         group.cancel_scope.cancel()
     return start, tasks, "task"
 
 
 async def scopes(times=100000):
-    fire = sys.argv[-1] == "fire"
-    delay = 0 if fire else 3600
-    wait = anyio.sleep_forever if fire else anyio.lowlevel.checkpoint
-    start = time.perf_counter()
+    delay = 0 if workload.fires else 3600
+    wait = anyio.sleep_forever if workload.fires else anyio.lowlevel.checkpoint
+    start = workload.now()
     for _ in range(times):
         with anyio.move_on_after(delay):
             await wait()
@@ -70,12 +66,12 @@ async def scopes(times=100000):
 async def work(lock, times):
     for _ in range(times):
         async with lock:
-            if sys.argv[2] == "held":
+            if workload.what == "held":
                 await anyio.lowlevel.checkpoint()
 
 
 async def lock(times=100000):
-    start, one = time.perf_counter(), anyio.Lock()
+    start, one = workload.now(), anyio.Lock()
     async with anyio.create_task_group() as group:
         for _ in range(100):
             group.start_soon(work, one, times // 100)
@@ -104,9 +100,9 @@ async def answer(there, back, times):
 
 
 async def channel(times=100000):
-    start = time.perf_counter()
+    start = workload.now()
     async with anyio.create_task_group() as group:
-        if sys.argv[2] == "stream":
+        if workload.what == "stream":
             send, receive = anyio.create_memory_object_stream(100)
             group.start_soon(send_all, send, times)
             group.start_soon(receive_all, receive, times)
@@ -115,19 +111,16 @@ async def channel(times=100000):
             send, back = anyio.create_memory_object_stream()
             group.start_soon(ask, there, back, times)
             group.start_soon(answer, receive, send, times)
-    unit = "item" if sys.argv[2] == "stream" else "round trip"
+    unit = "item" if workload.what == "stream" else "round trip"
     return start, times, unit
 
 
 async def startup():
-    print("hello")
+    await workload.startup()
 
 
 async def main():
-    result = await globals()[name](*count)
-    if result:
-        start, ops, unit = result
-        print(f"{(time.perf_counter() - start) * 1e9 / ops:.1f} ns/{unit}")
+    await workload.measure(globals())
 
 
 anyio.run(main, backend=os.environ.get("BACKEND", "asyncio"))

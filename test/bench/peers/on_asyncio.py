@@ -4,12 +4,9 @@ LOOP=uvloop takes uvloop's loop.
 """
 import asyncio
 import os
-import sys
-import tempfile
 import time
 
-name = sys.argv[1]
-count = [int(word) for word in sys.argv[2:] if word.isdigit()]
+import workload
 
 
 async def switches(each):
@@ -22,13 +19,13 @@ async def nothing():
 
 
 async def switch(tasks=1, each=100000):
-    start = time.perf_counter()
+    start = workload.now()
     await asyncio.gather(*[switches(each) for _ in range(tasks)])
     return start, tasks * each, "switch"
 
 
 async def spawn(tasks=100000):
-    start = time.perf_counter()
+    start = workload.now()
     async with asyncio.TaskGroup() as group:
         for _ in range(tasks):
             group.create_task(nothing())
@@ -36,17 +33,17 @@ async def spawn(tasks=100000):
 
 
 async def sleepers(tasks=100000):
-    start = time.perf_counter()
+    start = workload.now()
     async with asyncio.TaskGroup() as group:
         for i in range(1, tasks + 1):
-            group.create_task(asyncio.sleep((i * 7919 % 50 + 1) / 1000))
+            group.create_task(asyncio.sleep(workload.delay(i)))
     return start, tasks, "sleeper"
 
 
 async def cancel(tasks=100000):
     all_tasks = [asyncio.create_task(asyncio.sleep(3600)) for _ in range(tasks)]
     await asyncio.sleep(0)
-    start = time.perf_counter()
+    start = workload.now()
     for task in all_tasks:
         task.cancel()
     await asyncio.gather(*all_tasks, return_exceptions=True)
@@ -54,8 +51,8 @@ async def cancel(tasks=100000):
 
 
 async def scopes(times=100000):
-    delay = 0 if sys.argv[-1] == "fire" else 3600
-    start = time.perf_counter()
+    delay = 0 if workload.fires else 3600
+    start = workload.now()
     for _ in range(times):
         try:
             async with asyncio.timeout(delay):
@@ -66,7 +63,7 @@ async def scopes(times=100000):
 
 
 async def threads(times=2000):
-    start = time.perf_counter()
+    start = workload.now()
     for _ in range(times):
         await asyncio.to_thread(time.monotonic)
     return start, times, "call"
@@ -93,35 +90,23 @@ async def read_some(folder, first, last):
 
 
 async def files(times=10000):
-    what = sys.argv[2]
-    workers = 16 if what == "wide" else 1
-    with tempfile.TemporaryDirectory() as folder:
-        if what == "large":
-            with open(f"{folder}/large", "wb") as out:
-                for _ in range(times):
-                    out.write(b"x" * (1 << 20))
-            start = time.perf_counter()
+    with workload.folder_of_files(times) as folder:
+        start = workload.now()
+        if workload.what == "large":
             await read_large(f"{folder}/large", times)
             return start, times, "MiB"
-        for i in range(times):
-            with open(f"{folder}/{i}", "wb") as out:
-                out.write(b"x" * 1025)
-        start = time.perf_counter()
         async with asyncio.TaskGroup() as group:
-            for w in range(workers):
-                group.create_task(read_some(folder, times * w // workers, times * (w + 1) // workers))
+            for first, last in workload.shares(times):
+                group.create_task(read_some(folder, first, last))
         return start, times, "file"
 
 
 async def startup():
-    print("hello")
+    await workload.startup()
 
 
 async def main():
-    result = await globals()[name](*count)
-    if result:
-        start, ops, unit = result
-        print(f"{(time.perf_counter() - start) * 1e9 / ops:.1f} ns/{unit}")
+    await workload.measure(globals())
 
 
 if os.environ.get("LOOP") == "uvloop":

@@ -1,12 +1,9 @@
 """The workloads on Python's trio: on_trio.py WORKLOAD [count...]"""
-import sys
-import tempfile
 import time
 
 import trio
 
-name = sys.argv[1]
-count = [int(word) for word in sys.argv[2:] if word.isdigit()]
+import workload
 
 
 async def switches(each):
@@ -19,7 +16,7 @@ async def nothing():
 
 
 async def switch(tasks=1, each=100000):
-    start = time.perf_counter()
+    start = workload.now()
     async with trio.open_nursery() as nursery:
         for _ in range(tasks):
             nursery.start_soon(switches, each)
@@ -27,7 +24,7 @@ async def switch(tasks=1, each=100000):
 
 
 async def spawn(tasks=100000):
-    start = time.perf_counter()
+    start = workload.now()
     async with trio.open_nursery() as nursery:
         for _ in range(tasks):
             nursery.start_soon(nothing)
@@ -35,10 +32,10 @@ async def spawn(tasks=100000):
 
 
 async def sleepers(tasks=100000):
-    start = time.perf_counter()
+    start = workload.now()
     async with trio.open_nursery() as nursery:
         for i in range(1, tasks + 1):
-            nursery.start_soon(trio.sleep, (i * 7919 % 50 + 1) / 1000)
+            nursery.start_soon(trio.sleep, workload.delay(i))
     return start, tasks, "sleeper"
 
 
@@ -47,16 +44,15 @@ async def cancel(tasks=100000):
         for _ in range(tasks):
             nursery.start_soon(trio.sleep_forever)
         await trio.testing.wait_all_tasks_blocked()
-        start = time.perf_counter()
+        start = workload.now()
         nursery.cancel_scope.cancel()
     return start, tasks, "task"
 
 
 async def scopes(times=100000):
-    fire = sys.argv[-1] == "fire"
-    delay = 0 if fire else 3600
-    wait = trio.sleep_forever if fire else trio.lowlevel.checkpoint
-    start = time.perf_counter()
+    delay = 0 if workload.fires else 3600
+    wait = trio.sleep_forever if workload.fires else trio.lowlevel.checkpoint
+    start = workload.now()
     for _ in range(times):
         with trio.move_on_after(delay):
             await wait()
@@ -64,7 +60,7 @@ async def scopes(times=100000):
 
 
 async def threads(times=2000):
-    start = time.perf_counter()
+    start = workload.now()
     for _ in range(times):
         await trio.to_thread.run_sync(time.monotonic)
     return start, times, "call"
@@ -87,35 +83,23 @@ async def read_some(folder, first, last):
 
 
 async def files(times=10000):
-    what = sys.argv[2]
-    workers = 16 if what == "wide" else 1
-    with tempfile.TemporaryDirectory() as folder:
-        if what == "large":
-            with open(f"{folder}/large", "wb") as out:
-                for _ in range(times):
-                    out.write(b"x" * (1 << 20))
-            start = time.perf_counter()
+    with workload.folder_of_files(times) as folder:
+        start = workload.now()
+        if workload.what == "large":
             await read_large(f"{folder}/large", times)
             return start, times, "MiB"
-        for i in range(times):
-            with open(f"{folder}/{i}", "wb") as out:
-                out.write(b"x" * 1025)
-        start = time.perf_counter()
-        async with trio.open_nursery() as group:
-            for w in range(workers):
-                group.start_soon(read_some, folder, times * w // workers, times * (w + 1) // workers)
+        async with trio.open_nursery() as nursery:
+            for first, last in workload.shares(times):
+                nursery.start_soon(read_some, folder, first, last)
         return start, times, "file"
 
 
 async def startup():
-    print("hello")
+    await workload.startup()
 
 
 async def main():
-    result = await globals()[name](*count)
-    if result:
-        start, ops, unit = result
-        print(f"{(time.perf_counter() - start) * 1e9 / ops:.1f} ns/{unit}")
+    await workload.measure(globals())
 
 
 import trio.testing
