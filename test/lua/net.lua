@@ -77,7 +77,7 @@ end
 
 --- How many sockets this process has open.
 function net.sockets()
-  local pipe = io.popen "ls -l /proc/$PPID/fd | grep -c socket:"
+  local pipe = io.popen "ls -l /proc/$PPID/fd 2>/dev/null | grep -c socket:"
   local n = pipe:read "n"
   pipe:close()
   return n

@@ -1,15 +1,9 @@
 --- Random programs over the primitives, held against what must stay true:
 --- tokens conserved, items neither lost nor doubled, nobody left waiting.
 local anyio = require "anyio"
+local dice = require "lua.dice"
 local t = require "harness"
-local checkpoint = anyio.lowlevel.checkpoint
-
--- A generator of its own, so that SEED repeats a failure.
-local state
-local function random(n)
-  state = (state * 1103515245 + 12345) % 2147483648
-  return state // 65536 % n + 1
-end
+local checkpoint, random = anyio.lowlevel.checkpoint, dice.throw
 
 -- Runs n workers; cancels some of them, at any moment, in each of the ways
 -- the backend knows.
@@ -47,7 +41,7 @@ local function check(title, body)
   for how, run in pairs(storms) do
     t.test(title .. how, function()
       for round = 1, 60 do
-        state = t.seed * 1000 + round
+        dice.seed(t.seed * 1000 + round)
         t.label = "round " .. round
         anyio.fail_after(10, function() body(run) end)
       end
