@@ -30,6 +30,30 @@ local function on_asyncio()
   server:wait_closed()
 end
 
+local function through_a_pipe()
+  local asyncio = require "asyncio"
+  local out, into = require("_anyrun.pipe").pair "none"
+  local loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+  local source = loop:connect_read_pipe(function()
+    return asyncio.StreamReaderProtocol(reader)
+  end, out)
+  local sink = loop:connect_write_pipe(asyncio.Protocol, into)
+  sink:write "hello\n"
+  assert(reader:readline() == "hello\n")
+  sink:close()
+  source:close()
+end
+
+local function descriptors()
+  local path = "\0anyrun-fault-" .. tostring(io.stdout):gsub("%W", "")
+  local listener <close> = anyio.create_unix_listener(path)
+  local near <close> = anyio.connect_unix(path)
+  local far <close> = listener:accept()
+  near:send_fds("x", { 0 })
+  local _, fds = far:receive_fds(1, 1)
+  anyio.lowlevel.close_descriptor(fds[1])
+end
+
 local function on_trio()
   local trio = require "trio"
   trio.open_nursery(function(nursery)
@@ -70,7 +94,10 @@ end
 local function main()
   look_up()
   large_chunks()
-  if current_async_library() == "trio" then on_trio() else on_asyncio() end
+  descriptors()
+  if current_async_library() == "trio" then return on_trio() end
+  on_asyncio()
+  through_a_pipe()
 end
 
 -- A connection whose other end ran out of memory waits for ever: not here.

@@ -17,7 +17,7 @@ t.test("whichever allocation fails, TLS loses no byte in silence", {plain = true
   function() each_fails "tls_allocations_child" end)
 
 t.test("whichever allocation fails, a look-up or a connection ends with an error at worst",
-  {plain = true}, function() each_fails("net_allocations_child", "1 7500 9") end)
+  {plain = true}, function() each_fails("net_allocations_child", "1 9200 11") end)
 
 t.test("whichever allocation fails, a file or a program ends with an error at worst",
   {plain = true}, function() each_fails("files_allocations_child", "1 2900 3") end)

@@ -42,6 +42,39 @@ end)
 
 -- asyncio ---------------------------------------------------------------------------
 
+t.test("asyncio: what goes through a pipe comes out, and both ends are closed",
+  { backend = "asyncio" }, function()
+    local asyncio = require "asyncio"
+    local loop = asyncio.get_running_loop()
+    each_checkpoint {
+      setup = function()
+        local out, into = require("_anyrun.pipe").pair "none"
+        return { out = out, into = into, reader = asyncio.StreamReader(), got = "" }
+      end,
+      body = function(state)
+        state.source = loop:connect_read_pipe(function()
+          return asyncio.StreamReaderProtocol(state.reader)
+        end, state.out)
+        state.sink = loop:connect_write_pipe(asyncio.Protocol, state.into)
+        state.sink:write "1\n2\n"
+        for _ = 1, 2 do state.got = state.got .. state.reader:readline() end
+      end,
+      check = function(state)
+        if state.sink then state.sink:close() end
+        if state.sink and state.source then
+          state.got = state.got .. state.reader:read(-1)
+          t.ok(state.got == "1\n2\n" or state.got == "")
+        end
+        if state.source then state.source:close() else state.out:close() end
+        for _ = 1, 5 do asyncio.sleep(0) end
+        t.ok(state.out:is_closed())
+        t.ok(state.into:is_closed() or not state.sink)
+        state.into:close()
+      end,
+      limit = 15,
+    }
+  end)
+
 without_a_trace("asyncio: an exchange of lines", "asyncio", function()
   local asyncio = require "asyncio"
   local server = asyncio.start_server(function(reader, writer)
