@@ -43,7 +43,8 @@ end
 ---@param f function|table the function, or `{f, limiter = limiter}`
 ---@param ... any its arguments
 ---@return any ... its results
----Checkpoint: always. A cancellation acts when the function has ended.
+---Checkpoint: always. A cancellation acts when the function has ended; control-C
+---ends the wait at once, and leaves the function to itself.
 ---Raises: what `f` raises; BrokenWorkerInterpreter; Cancelled.
 ---@usage local sum = anyio.to_interpreter.run_sync(crunch, numbers)
 function to_interpreter.run_sync(f, ...)

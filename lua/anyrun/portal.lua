@@ -114,22 +114,26 @@ end
 local function start(ask, info, variables, f, ...)
   local home = homes[info.number]
   if not home or home.is_stopped or not home.tg then
-    ask:reply(false, errors.RuntimeError "This portal is not running")
-    return
+    return ask:refuse()
   end
   local body = info.promise and running.perform_starting or running.perform
   running.expect((info.promise or ask):id())
   thread.must_begin(home.tg:start_soon({ body, name = info.name or require "anyrun.names"(f),
     context = context.of(variables) }, ask, info.promise, f, ...))
+  ask:begin()
 end
 
 door_lib.handlers.portal = start
+
+local function not_running(level)
+  error(errors.RuntimeError "This portal is not running", level + 1)
+end
 
 -- Asks the portal's loop to start a function.
 local function ask_for(self, what, promise, target, ...)
   local f, name, ctx = spec.parse(what, 1, target, nil, 4)
   if not self._door then
-    error(errors.RuntimeError "This portal is not running", 3)
+    not_running(3)
   elseif self._door:is_here() then
     error(errors.RuntimeError(
       "This method cannot be called from the event loop thread"), 3)
@@ -142,9 +146,12 @@ end
 -- Waits; interrupted by control-C it cancels the future, which nobody else has.
 local function join(call, future)
   local ok, err = errors.try(call.join, call)
-  if ok then return end
-  future:cancel()
-  errors.rethrow(err)
+  if not ok then
+    future:cancel()
+    errors.rethrow(err)
+  elseif call:state() == "refused" then
+    not_running(3)
+  end
 end
 
 --- Calls a function in the portal's run and waits for it; blocks the thread.
@@ -168,11 +175,12 @@ end
 ---@param ... any
 ---@return anyio.from_thread.Future
 ---Checkpoint: never.
----Raises: RuntimeError in the portal's own thread.
+---Raises: RuntimeError in the portal's own thread or when the portal is stopped.
 ---@usage local future = portal:start_task_soon({ fetch, name = "fetch" }, url)
 function BlockingPortal:start_task_soon(f, ...)
   local call = ask_for(self, "start_task_soon", nil, f, ...)
   call:join_begun() -- the portal may be left then: it waits for the task
+  if call:state() == "refused" then not_running(2) end
   return Future.of(call, self._door)
 end
 
@@ -183,7 +191,8 @@ end
 ---@return anyio.from_thread.Future future
 ---@return any value what `task_status:started(value)` was given
 ---Checkpoint: never.
----Raises: what `f` raises before; RuntimeError when it ends without a word.
+---Raises: what `f` raises before; RuntimeError when it ends without a word, in the
+---portal's own thread or when the portal is stopped.
 ---@usage local future, port = portal:start_task(serve)
 function BlockingPortal:start_task(f, ...)
   local promise = thread.promise()

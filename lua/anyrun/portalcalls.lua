@@ -54,6 +54,7 @@ local function run(ask, f, ...)
   local scope, id, args = new_scope(), ask:id(), table.pack(...)
   local entry = running[id] or calls.expect(id)
   entry.scope = scope
+  ask:begin()
   if ask:cancelled() then scope:cancel() end
   return settle(ask, entry, id, errors.try(scope, function()
     return f(table.unpack(args, 1, args.n))

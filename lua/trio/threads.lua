@@ -31,7 +31,7 @@ function threads.start_thread_soon(f, deliver, name)
   options.arg("start_thread_soon", 1, f, "callable")
   options.arg("start_thread_soon", 2, deliver, "callable")
   options.arg("start_thread_soon", 3, name, "string?")
-  thread.submit("thread", nil, name, serve, f, deliver)
+  thread.submit("stray", nil, name, serve, f, deliver)
 end
 
 return threads

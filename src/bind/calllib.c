@@ -376,8 +376,15 @@ static ar_call *check_open_ask(lua_State *L) {
 
 /* ask:request() -> its values, also where it was withdrawn meanwhile */
 static int ask_request(lua_State *L) {
-  const ar_parcel *request = ar_call_begin(check_open_ask(L));
+  const ar_parcel *request = ar_call_request(check_open_ask(L));
   return request != NULL ? ar_unmarshal(L, request, true) : 0;
+}
+
+/* ask:begin(): it will not be refused, unless the run ends; who made it may
+ * wait for that */
+static int ask_begin(lua_State *L) {
+  ar_call_begin(check_open_ask(L));
+  return 0;
 }
 
 /* The task that waits for a thread has done what that asked for. If it was
@@ -432,6 +439,7 @@ static int ask_refuse(lua_State *L) {
 }
 
 static const luaL_Reg ask_methods[] = {{"request", ask_request},
+                                       {"begin", ask_begin},
                                        {"reply", ask_reply},
                                        {"withdraw", ask_withdraw},
                                        {"cancelled", ask_cancelled},

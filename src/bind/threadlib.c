@@ -25,6 +25,13 @@ typedef enum {
 static const char *const crew_names[] = {"thread", "interpreter", "daemon",
                                          "awaited", NULL};
 
+/* What a call is submitted as: to one of the crews, or to CREW_THREAD, but
+ * without a way back into the run. */
+enum { STRAY = CREW_COUNT };
+
+static const char *const submit_names[] = {"thread",  "interpreter", "daemon",
+                                           "awaited", "stray",       NULL};
+
 static const ar_duty *const duties[CREW_COUNT] = {
     &ar_worker_thread, &ar_worker_interpreter, &ar_worker_once,
     &ar_worker_once};
@@ -77,21 +84,22 @@ static ar_crew *check_crew(lua_State *L, crew_kind kind) {
 }
 
 /* submit(kind, context, name, f, ...) -> Call: a thread calls f. In a run, the
- * task that waits for it hears of it in its loop. */
+ * task that waits for it hears of it in its loop; a "stray" one has none. */
 static int thread_submit(lua_State *L) {
-  crew_kind kind = (crew_kind)luaL_checkoption(L, 1, NULL, crew_names);
+  int kind = luaL_checkoption(L, 1, NULL, submit_names);
   ar_host *host = ar_host_of(L);
   const int first = 6; /* stack place of the first argument, in the end */
   ar_crew *crew;
   ar_call *call;
   ar_err err;
   luaL_checkany(L, 4);
-  crew = check_crew(L, kind);
+  crew = check_crew(L, kind == STRAY ? CREW_THREAD : (crew_kind)kind);
   call = ar_call_push_new(L);
   lua_insert(L, 1);
   call->backend = host->backend;
   if (host->run != NULL && kind <= CREW_INTERPRETER)
     ar_call_at_home(L, call, host->run);
+  call->interruptible = kind == CREW_INTERPRETER; /* it knows of no run */
   /* stack: call, kind, context, name, f, args... */
   if (kind == CREW_DAEMON && luaL_testudata(L, first, ar_call_class.name)) {
     /* Somebody waits for what the thread says in between. */

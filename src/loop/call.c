@@ -141,16 +141,21 @@ bool ar_call_join_alert(ar_call *call, ar_time until,
   return over;
 }
 
-const ar_parcel *ar_call_begin(ar_call *call) {
+const ar_parcel *ar_call_request(ar_call *call) {
   const ar_parcel *request;
+  lock(call);
+  request = call->request;
+  unlock(call);
+  return request;
+}
+
+void ar_call_begin(ar_call *call) {
   lock(call);
   if (call->state == AR_CALL_WAITING) {
     call->state = AR_CALL_RUNNING;
     (void)pthread_cond_broadcast(&call->cond);
   }
-  request = call->request;
   unlock(call);
-  return request;
 }
 
 void ar_call_join_begun(ar_call *call) {

@@ -3,7 +3,7 @@
  * answer.
  *
  *   state      what it means                        leaves it by
- *   WAITING    nobody has begun it                  ar_call_take -> RUNNING
+ *   WAITING    nobody has begun it                  ar_call_take, ar_call_begin
  *   RUNNING    somebody is at work on it            ar_call_finish -> the rest
  *   ANSWERED   the answer is there                  -
  *   REFUSED    there will be no answer: the run     -
@@ -54,7 +54,7 @@ struct ar_call {
   const char *backend; /* default of a state made for it (a constant) */
   ar_mailbox *home;    /* ref; NULL: nobody hears of it in a loop */
   void (*on_news)(ar_call *call); /* on the loop's thread */
-  bool interruptible; /* control-C ends the wait for it, as nothing else does */
+  bool interruptible; /* control-C ends the wait for it, whatever else may */
   ar_call *backs; /* counted: it is refused when this one is over; or NULL */
   ar_call *from;  /* counted: of the thread that waits for this ask; or NULL */
   ar_door *door;  /* counted: who takes asks that nobody serves; or NULL */
@@ -89,8 +89,11 @@ static inline bool ar_call_state_is_final(ar_call_state state) {
   return state >= AR_CALL_ANSWERED;
 }
 
-/* Begin it, its request staying where it is: for the one who has to answer. */
-const ar_parcel *ar_call_begin(ar_call *call);
+/* Its request, which stays where it is: for the one who has to answer. */
+const ar_parcel *ar_call_request(ar_call *call);
+
+/* Begin it, if it is WAITING. */
+void ar_call_begin(ar_call *call);
 
 /* Begin it: its request, which is the caller's then. NULL: it is not WAITING
  * any more. */

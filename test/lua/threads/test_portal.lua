@@ -37,10 +37,28 @@ t.test("[THR-38] a stopped portal", {plain = true}, function()
   with_portal(function(portal)
     old = portal
     portal:call(portal.stop, portal)
-    local _, err = pcall(portal.call, portal, print)
-    t.ok(err.name == "RuntimeError" or err.name == "RunFinishedError")
+    for _, method in ipairs{"call", "start_task_soon", "start_task"} do
+      t.raises("This portal is not running", portal[method], portal, print)
+    end
   end)
-  t.raises(anyio.RuntimeError, old.call, old, print)
+  for _, method in ipairs{"call", "start_task_soon", "start_task"} do
+    t.raises("This portal is not running", old[method], old, print)
+    t.raises(anyio.RuntimeError, old[method], old, print)
+  end
+end)
+
+t.test("[THR-38] a portal that its own run has stopped", function()
+  from_thread.BlockingPortal(function(portal)
+    portal:stop()
+    local got = anyio.to_thread.run_sync(function(p)
+      local list = {}
+      for i, method in ipairs{"call", "start_task_soon", "start_task"} do
+        list[i] = tostring(select(2, pcall(p[method], p, print)))
+      end
+      return list
+    end, portal)
+    for i = 1, 3 do t.eq(got[i], "RuntimeError: This portal is not running") end
+  end)
 end)
 
 t.test("[THR-39] leaving it waits for its tasks", function()

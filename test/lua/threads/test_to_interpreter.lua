@@ -57,3 +57,17 @@ t.test("[INT-05] it cannot react to a cancellation, nor call back", function()
   run_sync(function(l) l[3] = 3 end, list)
   t.eq(list, {1, 2})
 end)
+
+t.test("control-C ends the wait for it, not the function", {plain = true}, function()
+  local fifo, kill = os.tmpname(), nil
+  os.execute(("rm %s && mkfifo %s"):format(fifo, fifo))
+  local ok, err = pcall(t.run, function()
+    kill = io.popen "sleep 0.05; kill -INT $PPID"
+    run_sync(function() io.open(fifo):close() end) -- waits until somebody writes
+  end)
+  kill:close()
+  t.eq({ok, err.name}, {false, "KeyboardInterrupt"})
+  t.eq(t.run(function() return run_sync(function() return 1 end) end), 1)
+  io.open(fifo, "w"):close()
+  os.remove(fifo)
+end)
