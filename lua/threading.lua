@@ -7,7 +7,8 @@ local options = require "anyrun.options"
 local spec = require "anyrun.spec"
 local thread = require "_anyrun.thread"
 
-local error, io, table, tostring = error, io, table, tostring
+local error, io, setmetatable, table = error, io, setmetatable, table
+local tostring = tostring
 
 ---@class threading
 local threading = {}
@@ -78,7 +79,22 @@ function Thread:__tostring()
     or self:is_alive() and "running" or "ended")
 end
 
-threading.Thread = Thread
+function Thread:__eq(other)
+  return class.is(other, Thread) and self._call ~= nil
+    and self._call == other._call
+end
+
+-- What other threads have of one that was started. Before that it is nobody
+-- else's: a copy would be another thread.
+local Started = class.new("Thread", Thread)
+Started.__copies = "value"
+
+function Thread:__copies()
+  if not self._call then return thread.refer(self) end
+  return setmetatable({ name = self.name, _call = self._call }, Started)
+end
+
+threading.Thread, threading._Started = Thread, Started
 
 --- What there is to say of the thread that calls.
 ---@return {name: string}

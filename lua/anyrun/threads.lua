@@ -148,6 +148,15 @@ function threads.wait_all()
   while entry.n > 0 do entry.lot:park() end
 end
 
+-- A limiter that fails hides no error of the function.
+local function give_back_after(call, limiter, borrower)
+  local ok, err = errors.try(give_back, limiter, borrower)
+  if ok then return end
+  local returned, cause = errors.try(outcome, call, "in a worker thread",
+    call:results())
+  errors.rethrow(returned and err or errors.chain(err, cause))
+end
+
 -- Trio: the token is the thread's, and given back when that is through.
 local function run_on_trio(kind, limiter, may_leave, variables, name, f, ...)
   local borrower, entry = {}, active_of_run()
@@ -169,7 +178,7 @@ local function run_on_trio(kind, limiter, may_leave, variables, name, f, ...)
     errors.rethrow(err)
   end
   ended(entry)
-  give_back(limiter, borrower)
+  give_back_after(call, limiter, borrower)
   return outcome(call, "in a worker thread", call:results())
 end
 

@@ -1,5 +1,6 @@
 --- A loop as other threads have it: what they may do with it.
 
+local base = require "asyncio.base"
 local calls = require "anyrun.portalcalls"
 local class = require "anyrun.class"
 local context = require "anyrun.context"
@@ -13,8 +14,9 @@ local options = require "anyrun.options"
 local spec = require "anyrun.spec"
 local task_lib = require "_anyrun.task"
 local thread = require "_anyrun.thread"
+local time_lib = require "_anyrun.time"
 
-local error = error
+local error, getmetatable, require, type = error, getmetatable, require, type
 
 ---@class asyncio.threadsafe
 local threadsafe = {}
@@ -56,11 +58,23 @@ function door.handlers.call_soon(ask, _, variables, f, ...)
   context.of(variables):run(f, ...)
 end
 
+-- As the loop's factory makes them; where it fails the future says so, and the
+-- error is a callback's as well.
+local function make_task(loop, opts, ask, ...)
+  local ok, err = errors.try(loop.create_task, loop, { calls.perform,
+    name = opts.name, context = opts.context }, ask, ...)
+  if ok then return end
+  door.reply(ask, false, err)
+  errors.rethrow(err)
+end
+
 function door.handlers.task(ask, name, variables, f, ...)
   local opts = door.spawn_options(variables)
   opts.name = name or require("asyncio.tasks").next_name()
   if native_run.is_deserted() then return ask:refuse() end
+  local loop = base.loop "run_coroutine_threadsafe"
   calls.expect(ask:id())
+  if loop:get_task_factory() then return make_task(loop, opts, ask, nil, f, ...) end
   thread.must_begin(task_lib.spawn(opts, calls.perform, ask, nil, f, ...))
 end
 
@@ -101,21 +115,46 @@ function RemoteLoop:call_soon_threadsafe(f, ...)
   return handle
 end
 
-local function refuse()
-  error(errors.RuntimeError("Non-thread-safe operation invoked on an event loop "
-    .. "other than the current one"), 3)
+--- The monotonic clock, in seconds: one and the same in all threads.
+---@return number
+---Checkpoint: never.
+---@usage local start = loop:time()
+function RemoteLoop:time() return time_lib.monotonic() end -- luacheck: ignore self
+
+--- Whether it was closed: whoever calls it then comes too late.
+---@return boolean
+---Checkpoint: never.
+---@usage if not loop:is_closed() then loop:call_soon_threadsafe(loop.stop, loop) end
+function RemoteLoop:is_closed() return not self._door:is_open() end
+
+-- The rest is for the loop's own thread: where the loop itself calls
+-- `loop.stop`, because another thread asked it to, the loop is meant.
+local function forward(key)
+  return function(self, ...)
+    if not self._door:is_here() then
+      error(errors.RuntimeError("Non-thread-safe operation invoked on an event "
+        .. "loop other than the current one"), 2)
+    end
+    local loop = base.loop(key)
+    return loop[key](loop, ...)
+  end
 end
 
---- These are for the loop's own thread.
----Checkpoint: never.
----Raises: RuntimeError.
----@usage loop:call_soon(print)
-function RemoteLoop:call_soon() refuse() end -- luacheck: ignore
-RemoteLoop.call_later, RemoteLoop.call_at = RemoteLoop.call_soon, RemoteLoop.call_soon
-RemoteLoop.create_task = RemoteLoop.call_soon
+getmetatable(RemoteLoop).__index = function(cls, key)
+  require "asyncio.running" -- adds some methods
+  if type(key) ~= "string" or key:find "^_" or not loops.Loop[key] then
+    return nil
+  end
+  local method = forward(key)
+  cls[key] = method
+  return method
+end
 
-function RemoteLoop:__eq(other)
-  return class.is(other, RemoteLoop) and self._door == other._door
+-- Home again, it is equal to the loop itself.
+function RemoteLoop.__eq(a, b)
+  local one = class.is(a, RemoteLoop) and a or a._remote
+  local other = class.is(b, RemoteLoop) and b or b._remote
+  return one ~= nil and other ~= nil and one._door == other._door
 end
 
 function RemoteLoop:__tostring() return "<Loop of another thread>" end

@@ -167,9 +167,17 @@ function RemoteToken:run_sync_soon(f, ...)
   end
 end
 
-function RemoteToken:__eq(other)
-  return class.is(other, RemoteToken) and self._door == other._door
+-- The token itself, and what other threads have of it, are equal.
+local function door_of(value)
+  if class.is(value, TrioToken) then value = value._twin end
+  return value and class.is(value, RemoteToken) and value._door
 end
+
+function TrioToken.__eq(a, b)
+  local door = door_of(a)
+  return door and door == door_of(b) or false
+end
+RemoteToken.__eq = TrioToken.__eq
 
 function RemoteToken:__tostring() return "<TrioToken of another thread>" end
 

@@ -256,6 +256,12 @@ static int door_is_here(lua_State *L) {
   return 1;
 }
 
+/* door:is_open() -> is anybody let in yet? */
+static int door_is_open(lua_State *L) {
+  lua_pushboolean(L, ar_door_is_open(ar_check_door(L, 1)));
+  return 1;
+}
+
 /* door:expect(n): by how much more somebody may come whom nobody knows of:
  * the run is never stuck while somebody may. */
 static int door_expect(lua_State *L) {
@@ -278,6 +284,7 @@ static const luaL_Reg methods[] = {{"backend", door_backend},
                                    {"take", door_take},
                                    {"has_more", door_has_more},
                                    {"is_here", door_is_here},
+                                   {"is_open", door_is_open},
                                    {"expect", door_expect},
                                    {"__eq", door_eq},
                                    {NULL, NULL}};

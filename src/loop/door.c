@@ -81,6 +81,14 @@ void ar_door_knock(ar_door *door, ar_call *call) {
     (void)ar_call_finish(call, AR_CALL_REFUSED, NULL);
 }
 
+bool ar_door_is_open(ar_door *door) {
+  bool open;
+  (void)pthread_mutex_lock(&door->mutex);
+  open = !door->sealed;
+  (void)pthread_mutex_unlock(&door->mutex);
+  return open;
+}
+
 static void seal(ar_door *door) {
   (void)pthread_mutex_lock(&door->mutex);
   door->sealed = true;

@@ -48,6 +48,9 @@ static inline void ar_door_drop(ar_door *door) {
  * door, once; one that comes too late is refused when this returns. */
 void ar_door_knock(ar_door *door, ar_call *call);
 
+/* From any thread: is anybody let in yet? */
+bool ar_door_is_open(ar_door *door);
+
 /* On the loop's thread, between its turns: let nobody in from now on. Who was
  * has arrived when this returns. */
 void ar_door_seal(ar_door *door);

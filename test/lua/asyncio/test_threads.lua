@@ -126,16 +126,53 @@ t.test("[AS-DBG-03 UV-13] the rest of a loop is for its own thread", {backend = 
   local loop = asyncio.get_running_loop()
   local got = asyncio.to_thread(function(l)
     local list = {tostring(l)}
-    for i, method in ipairs{"call_soon", "call_later", "call_at", "create_task"} do
+    for i, method in ipairs{"call_soon", "call_later", "call_at", "create_task", "stop",
+      "run_in_executor"} do
       local _, err = pcall(l[method], l, print)
       list[i + 1] = err.name .. ": " .. err.message
     end
     return list
   end, loop)
-  for i = 2, 5 do t.ok(got[i]:find "RuntimeError: Non%-thread%-safe operation", got[i]) end
+  for i = 2, 7 do t.ok(got[i]:find "RuntimeError: Non%-thread%-safe operation", got[i]) end
   local other = asyncio.new_event_loop()
   t.raises("only a loop that runs", asyncio.to_thread, print, other)
   other:close()
+end)
+
+t.test("[AS-LOOP-09] another thread stops a loop by its own methods", {backend = "asyncio", plain = true}, function()
+  local loop, seen = asyncio.new_event_loop(), nil
+  loop:call_soon(function()
+    local worker = require("threading").Thread(function(l, tell)
+      l:call_soon_threadsafe(tell, l, l:time() > 0, l:is_closed())
+      l:call_soon_threadsafe(l.stop, l)
+    end, loop, ref(function(l, ...)
+      seen = {l == loop, loop == l, ...}
+      l:call_soon(l.create_future, l)
+    end))
+    worker:start()
+  end)
+  loop:run_forever()
+  t.eq(seen, {true, true, true, false})
+  loop:close()
+end)
+
+t.test("[AS-THR-03 AS-LOOP-17] the task factory makes tasks for other threads, too", {backend = "asyncio"}, function()
+  local loop, made, reported = asyncio.get_running_loop(), 0, nil
+  loop:set_task_factory(function(l, target, ...)
+    made = made + 1
+    if made > 1 then error(anyio.ValueError "no task") end
+    return asyncio.eager_task_factory(l, target, ...)
+  end)
+  loop:set_exception_handler(function(_, context) reported = context.exception.name end)
+  local got, err = asyncio.to_thread(function(l)
+    local a = require "asyncio"
+    local value = a.run_coroutine_threadsafe(function(x) a.sleep(0) return x end, l, 5):result()
+    local failed = a.run_coroutine_threadsafe(function() end, l)
+    return value, select(2, pcall(failed.result, failed)).name
+  end, loop)
+  loop:set_task_factory(nil)
+  asyncio.sleep(0)
+  t.eq({got, err, made, reported}, {5, "ValueError", 2, "ValueError"})
 end)
 
 t.test("the loop of a run that is over", {backend = "asyncio", plain = true}, function()
@@ -145,4 +182,5 @@ t.test("the loop of a run that is over", {backend = "asyncio", plain = true}, fu
   end)
   t.raises("Event loop is closed", remote.call_soon_threadsafe, remote, print)
   t.raises("Event loop is closed", asyncio.run_coroutine_threadsafe, print, remote)
+  t.ok(remote:is_closed())
 end)

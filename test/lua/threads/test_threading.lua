@@ -61,3 +61,18 @@ t.test("an error is shown, and the program waits for its threads", {plain = true
   out = shell [[require("threading").Thread(function() for i = 1, 3000000 do end print "thread" end):start()]]
   t.eq(out, "thread\n")
 end)
+
+t.test("[B21] a worker may wait for a thread", function()
+  local token, event = anyio.lowlevel.current_token(), anyio.Event()
+  local thread = threading.Thread({function(tok, e)
+    anyio.from_thread.run({e.wait, token = tok}, e)
+  end, name = "watch"}, token, event)
+  t.ok(anyio.to_thread.run_sync(function(x) return x end, thread) == thread)
+  thread:start()
+  local twin = anyio.to_thread.run_sync(function(x) return x end, thread)
+  t.eq({twin == thread, thread == twin, twin.name, twin:is_alive()}, {true, true, "watch", true})
+  t.raises("only be started once", twin.start, twin)
+  event:set()
+  t.eq(anyio.to_thread.run_sync(thread.join, thread), true)
+  t.no(twin:is_alive())
+end)

@@ -75,6 +75,10 @@ t.test("[TR-THR-06] any limiter with the two methods will do", {backend = "trio"
   t.eq(log.items, {"acquired", "released"})
   function limiter.release_on_behalf_of() error("no release", 0) end
   t.raises("no release", to_thread.run_sync, {function() return 1 end, limiter = limiter})
+  function limiter.release_on_behalf_of() error(anyio.ValueError "no release") end
+  local _, err = pcall(to_thread.run_sync,
+    {function() error(anyio.LookupError "mine") end, limiter = limiter})
+  t.eq({err.name, err.cause.name}, {"ValueError", "LookupError"})
 end)
 
 t.test("[TR-THR-07] what cannot be called", {backend = "trio"}, function()
@@ -230,6 +234,15 @@ t.test("[TR-LL-15] threads below the surface", {backend = "trio"}, function()
   end)
   event:wait()
   t.eq(got, {false, "e"})
+end)
+
+t.test("[TR-TOK-01] the token that comes home is the same", {backend = "trio"}, function()
+  local token = trio.lowlevel.current_trio_token()
+  local back, same = to_thread.run_sync(function(tok)
+    local mine = from_thread.run_sync(trio.lowlevel.current_trio_token)
+    return mine, mine == tok
+  end, token)
+  t.eq({back == token, token == back, same, token == {}}, {true, true, true, false})
 end)
 
 t.test("[TR-TOK-02 TR-TOK-03] the token from another thread", {backend = "trio"}, function()
