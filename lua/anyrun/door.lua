@@ -56,7 +56,7 @@ end
 -- A task of its own answers, whether the function waits or not: a task has a
 -- current library.
 function handlers.run(ask, _, variables, f, ...)
-  if is_deserted() then return ask:refuse() end
+  if ask:cancelled() or is_deserted() then return ask:refuse() end
   must_begin(task_lib.spawn(door.spawn_options(variables), perform, ask, f, ...))
 end
 

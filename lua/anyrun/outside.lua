@@ -6,7 +6,7 @@ local task_lib = require "_anyrun.task"
 local thread = require "_anyrun.thread"
 local threads = require "anyrun.threads"
 
-local error = error
+local active, error = require("_anyrun.run").active, error
 
 ---@class anyrun.outside
 local outside = {}
@@ -45,6 +45,16 @@ local function check_foreign(what, door)
   end
 end
 
+-- A run in this thread stands still meanwhile; who waits no longer has the
+-- function not called, if there is time.
+local function join(call, door)
+  if not door and active() then door = thread.current():door() end
+  local ok, err = errors.try(call.join, call, nil, door)
+  if ok then return end
+  call:withdraw()
+  errors.rethrow(err)
+end
+
 --- Has a run call a function, and waits for it; blocks the thread.
 ---@param what string the function's name, for messages
 ---@param door? userdata the run's; nil: of the call that this thread serves
@@ -55,13 +65,14 @@ end
 ---@return any ... its results
 ---Checkpoint: never.
 ---Raises: what `f` raises; RunFinishedError when the run is over;
----NoEventLoopError where there is none.
+---NoEventLoopError where there is none; DeadlockError where the two runs would
+---wait for each other.
 ---@usage return outside.call("run_sync", nil, "sync", variables, f, ...)
 function outside.call(what, door, kind, variables, f, ...)
   check_foreign(what, door)
   local call = thread.ask(door, kind, nil, variables, f, ...)
   if not call then outside.current(what) end
-  call:join()
+  join(call, door)
   return threads.outcome(call, "in the thread of the run", call:results())
 end
 

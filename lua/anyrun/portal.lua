@@ -145,7 +145,7 @@ end
 
 -- Waits; interrupted by control-C it cancels the future, which nobody else has.
 local function join(call, future)
-  local ok, err = errors.try(call.join, call)
+  local ok, err = errors.try(call.join, call, nil, future._door)
   if not ok then
     future:cancel()
     errors.rethrow(err)
@@ -160,8 +160,9 @@ end
 ---@return any ... its results
 ---Checkpoint: never.
 ---Raises: what `f` raises; RuntimeError in the portal's own thread or when the
----portal is stopped; FutureCancelled when it is cancelled. KeyboardInterrupt ends
----the wait, and cancels `f`.
+---portal is stopped; FutureCancelled when it is cancelled; DeadlockError when the
+---portal's loop has likewise called the one that runs in this thread, and waits.
+---KeyboardInterrupt ends the wait, and cancels `f`.
 ---@usage print(portal:call(fetch, url))
 function BlockingPortal:call(f, ...)
   local call = ask_for(self, "call", nil, f, ...)
@@ -179,7 +180,7 @@ end
 ---@usage local future = portal:start_task_soon({ fetch, name = "fetch" }, url)
 function BlockingPortal:start_task_soon(f, ...)
   local call = ask_for(self, "start_task_soon", nil, f, ...)
-  call:join_begun() -- the portal may be left then: it waits for the task
+  call:join_begun(self._door) -- the portal may be left then: it waits for the task
   if call:state() == "refused" then not_running(2) end
   return Future.of(call, self._door)
 end

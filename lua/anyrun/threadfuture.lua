@@ -33,7 +33,7 @@ local function wait(self, fname, timeout)
     error(errors.RuntimeError(("'%s' is called from the thread of the event "
       .. "loop, which would wait for itself"):format(fname)), 0)
   end
-  if not self._call:join(timeout) then
+  if not self._call:join(timeout, self._door) then
     error(errors.TimeoutError "the function has not ended in that time", 0)
   end
 end
@@ -56,7 +56,8 @@ end
 ---@return any ...
 ---Checkpoint: never.
 ---Raises: what the function raised; FutureCancelled; TimeoutError;
----RunFinishedError when the run ended first.
+---RunFinishedError when the run ended first; DeadlockError as
+---`BlockingPortal:call`.
 ---@usage print(future:result(5))
 function Future:result(timeout)
   wait(self, "result", timeout)

@@ -188,25 +188,58 @@ static int call_results(lua_State *L) {
   return 2;
 }
 
-/* call:join([seconds]) -> is it over? Blocks the thread. */
+/* The thread of a run blocks until the call that it brought to the door at idx
+ * is over, or begun: its own door then, to be unblocked; NULL: there is none
+ * where others could wait. */
+static ar_door *block(lua_State *L, ar_call *call, int idx, bool until_begun) {
+  const ar_lrun *run = ar_host_of(L)->run;
+  ar_door *door = run != NULL ? run->run.door : NULL;
+  if (door == NULL || lua_isnoneornil(L, idx))
+    return NULL;
+  if (!ar_door_block(door, call, ar_check_door(L, idx), until_begun))
+    ar_raise(L, "DeadlockError",
+             "the event loops of two threads would wait for each other: each "
+             "has called the other, and blocks its thread meanwhile");
+  return door;
+}
+
+static void unblock(ar_door *door) {
+  if (door != NULL)
+    ar_door_unblock(door);
+}
+
+/* call:join([seconds [, door]]) -> is it over? Blocks the thread; with the door
+ * that it was brought to, where that is for ever an error says so. */
 static int call_join(lua_State *L) {
   ar_call *call = ar_check_call(L, 1);
+  bool listens = ar_host_of(L)->listens, over;
   ar_time until = AR_TIME_MAX;
+  ar_door *blocked = NULL;
   if (!lua_isnoneornil(L, 2)) {
     lua_Number seconds = ar_check_seconds(L, 2);
     until = ar_time_add(ar_clock_monotonic(),
                         ar_time_of_seconds(seconds > 0 ? seconds : 0));
+  } else {
+    blocked = block(L, call, 3, false);
   }
-  if (ar_host_of(L)->listens &&
-      !ar_call_join_alert(call, until, ar_interrupt_flag()))
+  over = listens ? ar_call_join_alert(call, until, ar_interrupt_flag())
+                 : ar_call_join(call, until);
+  unblock(blocked);
+  if (listens && !over) {
     ar_interrupt_raise(L); /* or the time is over, or it is not for us */
-  lua_pushboolean(L, ar_call_join(call, until));
+    over = ar_call_join(call, until);
+  }
+  lua_pushboolean(L, over);
   return 1;
 }
 
-/* call:join_begun(): until it has been begun. Blocks the thread. */
+/* call:join_begun(door): until it has been begun. Blocks the thread, but never
+ * for ever. */
 static int call_join_begun(lua_State *L) {
-  ar_call_join_begun(ar_check_call(L, 1));
+  ar_call *call = ar_check_call(L, 1);
+  ar_door *blocked = block(L, call, 2, true);
+  ar_call_join_begun(call);
+  unblock(blocked);
   return 0;
 }
 

@@ -280,14 +280,11 @@ static int door_eq(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {{"backend", door_backend},
-                                   {"take", door_take},
-                                   {"has_more", door_has_more},
-                                   {"is_here", door_is_here},
-                                   {"is_open", door_is_open},
-                                   {"expect", door_expect},
-                                   {"__eq", door_eq},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"backend", door_backend},   {"take", door_take},
+    {"has_more", door_has_more}, {"is_here", door_is_here},
+    {"is_open", door_is_open},   {"expect", door_expect},
+    {"__eq", door_eq},           {NULL, NULL}};
 
 void ar_doors_open(lua_State *L) {
   ar_shared_open(L, &ar_door_class);

@@ -27,7 +27,9 @@ static const char *const crew_names[] = {"thread", "interpreter", "daemon",
 
 /* What a call is submitted as: to one of the crews, or to CREW_THREAD, but
  * without a way back into the run. */
-enum { STRAY = CREW_COUNT };
+enum {
+  STRAY = CREW_COUNT
+};
 
 static const char *const submit_names[] = {"thread",  "interpreter", "daemon",
                                            "awaited", "stray",       NULL};

@@ -160,8 +160,15 @@ void ar_call_begin(ar_call *call) {
 
 void ar_call_join_begun(ar_call *call) {
   lock(call);
-  while (call->state == AR_CALL_WAITING)
+  while (call->state == AR_CALL_WAITING && !call->let_go)
     (void)pthread_cond_wait(&call->cond, &call->mutex);
+  unlock(call);
+}
+
+void ar_call_let_go(ar_call *call) {
+  lock(call);
+  call->let_go = true;
+  (void)pthread_cond_broadcast(&call->cond);
   unlock(call);
 }
 

@@ -48,6 +48,7 @@ struct ar_call {
   ar_list asks;       /* ar_call by in_asks, each counted */
   bool deserted;      /* nobody serves asks any more: they go to the door */
   bool posted;        /* `news` is on its way */
+  bool let_go;        /* nobody is to wait until it is begun */
   int joiner;         /* owned by who joins: written to at the end; -1: none */
   ar_err failure;     /* why it was REFUSED, if that is known */
   /* Set before the call is known to others: */
@@ -114,8 +115,9 @@ bool ar_call_join(ar_call *call, ar_time until);
  * handler has set the flag. One thread at a time. */
 bool ar_call_join_alert(ar_call *call, ar_time until, const volatile int *flag);
 
-/* Wait until somebody has begun it, or it is over. */
+/* Wait until somebody has begun it, it is over, or who waits so is let go. */
 void ar_call_join_begun(ar_call *call);
+void ar_call_let_go(ar_call *call);
 
 /* Leave `ask` for whoever serves the asks of the call, and tell them. False:
  * nobody does any more. */

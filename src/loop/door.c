@@ -114,3 +114,80 @@ void ar_door_close(ar_door *door) {
   while ((call = ar_door_take_call(door)) != NULL)
     refuse(call);
 }
+
+/* ---- whose loop stands still -------------------------------------------- */
+
+static ar_block take_block(ar_door *door, bool leave) {
+  ar_block block;
+  (void)pthread_mutex_lock(&door->mutex);
+  block = door->block;
+  if (!leave) {
+    door->block = (ar_block){NULL, NULL, false};
+  } else if (block.call != NULL) {
+    ar_shared_take(&block.call->shared);
+    ar_shared_take(&block.at->shared);
+  }
+  (void)pthread_mutex_unlock(&door->mutex);
+  return block;
+}
+
+static void drop_block(ar_block *block) {
+  ar_call_drop(block->call);
+  ar_door_drop(block->at);
+}
+
+/* Is it one still? Its thread may be about to wake. */
+static bool is_blocked(const ar_block *block) {
+  ar_call_state state;
+  if (block->call == NULL)
+    return false;
+  state = ar_call_state_of(block->call);
+  return block->until_begun ? state == AR_CALL_WAITING
+                            : !ar_call_state_is_final(state);
+}
+
+/* Follow who waits for whom. Each thread says that it is blocked before it
+ * looks at the others: whoever closes a circle sees it. Nobody in a circle goes
+ * on before one of them is let go, so that what was seen stays true. */
+static bool is_circle(ar_door *door, ar_call **beginning) {
+  ar_block block = take_block(door, true);
+  bool is = false;
+  while (!is && is_blocked(&block)) {
+    ar_block next;
+    if (block.until_begun && *beginning == NULL) {
+      *beginning = block.call;
+      ar_shared_take(&block.call->shared);
+    }
+    is = block.at == door;
+    next = is ? (ar_block){NULL, NULL, false} : take_block(block.at, true);
+    drop_block(&block);
+    block = next;
+  }
+  drop_block(&block);
+  return is;
+}
+
+bool ar_door_block(ar_door *door, ar_call *call, ar_door *at,
+                   bool until_begun) {
+  ar_call *beginning = NULL;
+  bool stuck;
+  ar_shared_take(&call->shared);
+  ar_shared_take(&at->shared);
+  (void)pthread_mutex_lock(&door->mutex);
+  door->block = (ar_block){call, at, until_begun};
+  (void)pthread_mutex_unlock(&door->mutex);
+  stuck = is_circle(door, &beginning);
+  if (stuck && beginning != NULL) {
+    ar_call_let_go(beginning);
+    stuck = false;
+  }
+  ar_call_drop(beginning);
+  if (stuck)
+    ar_door_unblock(door);
+  return !stuck;
+}
+
+void ar_door_unblock(ar_door *door) {
+  ar_block block = take_block(door, false);
+  drop_block(&block);
+}

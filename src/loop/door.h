@@ -20,12 +20,21 @@
 
 #include "loop/call.h"
 
+/* What the thread of a loop is blocked for, its run standing still. */
+typedef struct {
+  ar_call *call;    /* counted: until it is over; NULL: it is not blocked */
+  ar_door *at;      /* counted: where that was brought */
+  bool until_begun; /* ... or begun, and if need be not even that */
+} ar_block;
+
 struct ar_door {
   ar_shared shared;    /* first */
   ar_mailbox *mailbox; /* ref */
   const char *backend; /* its run's: a constant */
   pthread_mutex_t mutex;
-  bool sealed; /* under the mutex: nobody is let in */
+  /* Under the mutex: */
+  bool sealed;    /* nobody is let in */
+  ar_block block; /* of its loop's thread */
   /* Of the loop's thread: */
   void *run;       /* borrowed; NULL once closed */
   ar_list arrived; /* ar_call by in_asks, each counted: not yet taken */
@@ -54,6 +63,15 @@ bool ar_door_is_open(ar_door *door);
 /* On the loop's thread, between its turns: let nobody in from now on. Who was
  * has arrived when this returns. */
 void ar_door_seal(ar_door *door);
+
+/* On the loop's thread, which is about to block until the call that it has
+ * brought to the door `at` is over, or begun. False: it would wait for itself,
+ * by way of other threads that are blocked in the same manner; it must not.
+ * Else ar_door_unblock follows. Where one of them waits for a beginning only,
+ * that one is let go. */
+AR_MUST_CHECK bool ar_door_block(ar_door *door, ar_call *call, ar_door *at,
+                                 bool until_begun);
+void ar_door_unblock(ar_door *door);
 
 /* On the loop's thread: the call that came first, or NULL; its count is the
  * caller's. */

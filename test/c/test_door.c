@@ -70,6 +70,39 @@ TEST("a door that is closed unsealed refuses who was let in") {
   ar_call_drop(late);
 }
 
+/* ---- loops that stand still ---- */
+
+TEST("who would close a circle of blocked threads must not block") {
+  house a = open_house(), b = open_house();
+  ar_call *to_a = ar_call_new(), *to_b = ar_call_new();
+  CHECK(ar_door_block(a.door, to_b, b.door, false));
+  CHECK(!ar_door_block(b.door, to_a, a.door, false));
+  CHECK(b.door->block.call == NULL);
+  CHECK(ar_call_finish(to_b, AR_CALL_ANSWERED, NULL)); /* a wakes soon */
+  CHECK(ar_door_block(b.door, to_a, a.door, false));
+  ar_door_unblock(a.door);
+  ar_door_unblock(b.door);
+  ar_call_drop(to_a);
+  ar_call_drop(to_b);
+  close_house(&a);
+  close_house(&b);
+}
+
+TEST("who waits for a beginning only is let go instead") {
+  house a = open_house(), b = open_house();
+  ar_call *to_a = ar_call_new(), *to_b = ar_call_new();
+  CHECK(ar_door_block(a.door, to_b, b.door, true));
+  CHECK(ar_door_block(b.door, to_a, a.door, false));
+  ar_call_join_begun(to_b); /* nobody has */
+  CHECK_EQ(ar_call_state_of(to_b), AR_CALL_WAITING);
+  ar_door_unblock(a.door);
+  ar_door_unblock(b.door);
+  ar_call_drop(to_a);
+  ar_call_drop(to_b);
+  close_house(&a);
+  close_house(&b);
+}
+
 /* ---- many at once ------------------------------------------------------- */
 
 #define N_KNOCKERS 4
