@@ -1,13 +1,13 @@
 --- Trio's TLS over TCP: connecting, listening, serving.
 
-local SSLListener = require("trio.ssllistener").SSLListener
-local SSLStream = require("trio.ssl").SSLStream
 local class = require "anyrun.class"
 local options = require "anyrun.options"
 local properties = require "anyrun.tls.properties"
+local ssllistener = require "trio.ssllistener"
 local tcp = require "trio.tcp"
 local TaskStatus = require "anyrun.taskstatus"
 
+local SSLListener = ssllistener.SSLListener
 local ipairs = ipairs
 
 ---@class trio.ssl_over_tcp
@@ -36,7 +36,7 @@ function ssl.open_ssl_over_tcp_stream(host, port, opts)
     or require("anyrun.tls.context").create_default_context()
   local stream = tcp.open_tcp_stream(host, port,
     { happy_eyeballs_delay = opts.happy_eyeballs_delay })
-  return SSLStream(stream, context, { server_hostname = host,
+  return ssllistener.wrap(stream, context, { server_hostname = host,
     https_compatible = opts.https_compatible })
 end
 

@@ -3,14 +3,31 @@
 local SSLStream = require("trio.ssl").SSLStream
 local class = require "anyrun.class"
 local contracts = require "trio.contracts"
+local errors = require "anyrun.errors"
 local guard = require "trio.guard"
 local options = require "anyrun.options"
 local properties = require "anyrun.tls.properties"
 
+local aclose_forcefully = require("trio.streams").aclose_forcefully
 local needs_trio = guard.needs_trio
 
 ---@class trio.ssllistener
 local ssl = {}
+
+--- Makes an SSLStream; the stream below is closed where that fails.
+---@param stream any
+---@param context ssl.SSLContext
+---@param opts table as for SSLStream
+---@return trio.SSLStream
+---Checkpoint: where it fails.
+---Raises: ValueError when the context is not for this side.
+---@usage return ssl.wrap(listener:accept(), context, { server_side = true })
+function ssl.wrap(stream, context, opts)
+  local ok, made = errors.try(SSLStream, stream, context, opts)
+  if ok then return made end
+  aclose_forcefully(stream)
+  errors.rethrow(made)
+end
 
 --- Wraps a listener: what it accepts are SSLStreams, their handshakes yet to be
 --- done.
@@ -40,7 +57,7 @@ end
 ---@usage local stream = listener:accept()
 function SSLListener:accept()
   needs_trio "SSLListener.accept"
-  return SSLStream(self.transport_listener:accept(), self._context,
+  return ssl.wrap(self.transport_listener:accept(), self._context,
     { server_side = true, https_compatible = self._https })
 end
 

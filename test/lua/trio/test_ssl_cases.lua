@@ -1,6 +1,7 @@
 --- Trio's SSLStream over trio's own memory streams: what goes wrong, and ends.
 
 local anyio = require "anyio"
+local net = require "net"
 local peers = require "tlspeers"
 local ssl = require "ssl"
 local t = require "harness"
@@ -252,4 +253,41 @@ test("an SSLListener over TCP; the peer's certificate has its names", function()
   listener:aclose()
   t.eq(plain.socket:fileno(), -1)
   for _, one in ipairs { client, server } do trio.aclose_forcefully(one) end
+end)
+
+test("a context that is not for this side leaves no socket open", function()
+  local before = net.sockets()
+  local listener = trio.open_ssl_over_tcp_listeners(0, peers.client_context(),
+    { host = "127.0.0.1" })[1]
+  local port = listener.transport_listener.socket:getsockname()[2]
+  t.raises(anyio.ValueError, trio.open_ssl_over_tcp_stream, "127.0.0.1", port,
+    { ssl_context = peers.server_context() })
+  t.raises(anyio.ValueError, listener.accept, listener)
+  listener:aclose()
+  t.eq(net.sockets(), before)
+end)
+
+test("serving TLS over TCP: a certificate nobody trusts, and a good one", function()
+  trio.open_nursery(function(nursery)
+    local listeners = nursery:start(trio.serve_ssl_over_tcp, function(stream)
+      anyio.pcall(function()
+        for data in stream do stream:send_all(data) end
+      end)
+    end, 0, peers.server_context(), { host = "127.0.0.1" })
+    local port = listeners[1].transport_listener.socket:getsockname()[2]
+    local function connect(host, context, more)
+      local opts = more or {}
+      opts.ssl_context = context
+      return trio.open_ssl_over_tcp_stream(host, port, opts)
+    end
+    local stream = connect "localhost"
+    t.raises(trio.BrokenResourceError, stream.do_handshake, stream)
+    stream:aclose()
+    stream = connect("localhost", peers.client_context(),
+      { https_compatible = true, happy_eyeballs_delay = 1 })
+    stream:send_all "x"
+    t.eq(stream:receive_some(1), "x")
+    stream:aclose()
+    nursery.cancel_scope:cancel()
+  end)
 end)
