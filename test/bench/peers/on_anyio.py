@@ -3,8 +3,10 @@
 BACKEND is asyncio (the default) or trio.
 """
 import os
+import time
 
 import anyio
+import anyio.abc
 import anyio.lowlevel
 
 import workload
@@ -113,6 +115,26 @@ async def channel(times=100000):
             group.start_soon(answer, receive, send, times)
     unit = "item" if workload.what == "stream" else "round trip"
     return start, times, unit
+
+
+async def echo(stream):
+    async with stream:
+        try:
+            async for data in stream:
+                await stream.send(data)
+        except anyio.BrokenResourceError:
+            pass  # the load resets its connections
+
+
+async def tcpecho(size=64, requests=10000):
+    async with anyio.create_task_group() as group:
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+        group.start_soon(listener.serve, echo)
+        begun = time.process_time()
+        load = await anyio.run_process(workload.load(
+            listener.extra(anyio.abc.SocketAttribute.local_port), size, requests))
+        workload.echoed(begun, load.stdout)
+        group.cancel_scope.cancel()
 
 
 async def startup():

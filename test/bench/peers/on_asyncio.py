@@ -101,6 +101,26 @@ async def files(times=10000):
         return start, times, "file"
 
 
+async def echo(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass  # the load resets its connections
+    writer.close()
+
+
+async def tcpecho(size=64, requests=10000):
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    begun = time.process_time()
+    load = await asyncio.create_subprocess_exec(
+        *workload.load(server.sockets[0].getsockname()[1], size, requests),
+        stdout=asyncio.subprocess.PIPE)
+    workload.echoed(begun, (await load.communicate())[0])
+    server.close()
+
+
 async def startup():
     await workload.startup()
 

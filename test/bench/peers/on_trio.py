@@ -1,4 +1,5 @@
 """The workloads on Python's trio: on_trio.py WORKLOAD [count...]"""
+import functools
 import time
 
 import trio
@@ -92,6 +93,26 @@ async def files(times=10000):
             for first, last in workload.shares(times):
                 nursery.start_soon(read_some, folder, first, last)
         return start, times, "file"
+
+
+async def echo(stream):
+    try:
+        async for data in stream:
+            await stream.send_all(data)
+    except trio.BrokenResourceError:
+        pass  # the load resets its connections
+
+
+async def tcpecho(size=64, requests=10000):
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(
+            functools.partial(trio.serve_tcp, echo, 0, host="127.0.0.1"))
+        begun = time.process_time()
+        load = await trio.run_process(
+            workload.load(listeners[0].socket.getsockname()[1], size, requests),
+            capture_stdout=True)
+        workload.echoed(begun, load.stdout)
+        nursery.cancel_scope.cancel()
 
 
 async def startup():

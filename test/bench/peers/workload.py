@@ -4,6 +4,7 @@ A program is on_LIBRARY.py WORKLOAD [count...]. A workload is an async function
 that returns when it began, how many operations it did, and what one is called.
 """
 import contextlib
+import os
 import sys
 import tempfile
 import time
@@ -54,3 +55,19 @@ def shares(times):
     """The first and the last file of each of the tasks that read them."""
     workers = 16 if what == "wide" else 1
     return [(times * w // workers, times * (w + 1) // workers) for w in range(workers)]
+
+
+def load(port, size, requests):
+    """The command that asks an echo server, which the server in C has built."""
+    folder = os.environ.get("BUILD", "build") + "/bench"
+    return [f"{folder}/tcpload", str(port), "50", str(size), str(requests)]
+
+
+def echoed(begun, output):
+    """Says what a request cost this process since `begun`, or how long they took."""
+    used = time.process_time() - begun
+    done, slow = output.split()[:2]
+    if sys.argv[-1] == "p99":
+        print(f"{float(slow):.0f} us")
+    else:
+        print(f"{used * 1e6 / int(done):.2f} us/request")
