@@ -61,7 +61,8 @@ end
 ---@return asyncio.ReadPipeTransport transport `get_extra_info "pipe"` is the pipe
 ---@return table protocol
 ---Checkpoint: always.
----Raises: OSError; ValueError when it is a regular file, which is always ready.
+---Raises: OSError, EBADF where it is not for reading; ValueError when it is a
+--- regular file, which is always ready.
 ---@usage local transport = loop:connect_read_pipe(Lines, io.stdin)
 function Loop:connect_read_pipe(protocol_factory, pipe)
   options.arg("connect_read_pipe", 1, protocol_factory, "callable")

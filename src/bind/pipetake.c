@@ -44,12 +44,22 @@ int ar_pipe_kind(lua_State *L) {
   return 1;
 }
 
-static ar_err own(int fd, ar_endpoint *out) {
-  int flags = fcntl(fd, F_GETFL);
-  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+static ar_err own(int fd, int flags, ar_endpoint *out) {
+  if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
     return ar_err_from_errno(errno);
   *out = ar_endpoint_own(fd);
   return 0;
+}
+
+/* The end for writing is not for reading, though it could be opened anew for
+ * that: what is read there would be lost to who reads the pipe. */
+static ar_err take(int fd, bool writes, bool owned, ar_endpoint *out) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0)
+    return ar_err_from_errno(errno);
+  if ((flags & O_ACCMODE) == (writes ? O_RDONLY : O_WRONLY))
+    return AR_EBADF;
+  return owned ? own(fd, flags, out) : ar_endpoint_borrow(fd, writes, out);
 }
 
 /* take(what, writes) -> Pipe; what a file of Lua's has read ahead, if anything.
@@ -71,7 +81,7 @@ int ar_pipe_take(lua_State *L) {
   p = ar_pipe_push(L);
   if (file != NULL && writes)
     (void)fflush(file);
-  err = owned ? own(fd, &at) : ar_endpoint_borrow(fd, writes, &at);
+  err = take(fd, writes, owned, &at);
   if (err == 0)
     err = ar_pipe_open(p, run, at);
   if (err != 0)
