@@ -1,4 +1,4 @@
---- The loop's default executor: functions in worker threads.
+--- Executors of a loop: functions in worker threads.
 -- A task of the loop's own, which nobody sees, lives while a thread is at work:
 -- it is what lets the end of a run wait for its threads.
 
@@ -10,114 +10,142 @@ local Event = require "anyrun.sync.event"
 local futures = require "asyncio.futures"
 local Loop = require("asyncio.loop").Loop
 local options = require "anyrun.options"
-local peer = require "_anyrun.peer"
 local native_run = require "_anyrun.run"
 local scope_lib = require "_anyrun.scope"
 local spec = require "anyrun.spec"
 local task_lib = require "_anyrun.task"
 local thread = require "_anyrun.thread"
 local threads = require "anyrun.threads"
+local ThreadPoolExecutor = require "asyncio.pool"
 local time = require "_anyrun.time"
 
 local error, io, math, table = error, io, math, table
 
 ---@class asyncio.executor
-local executor = {}
+local executor = { ThreadPoolExecutor = ThreadPoolExecutor }
 
 local PATIENCE <const> = 300 -- seconds that the end of a run waits
-local KEY = {} -- of the run's executor among its variables
+local WORK <const>, DEFAULT <const> = {}, {} -- keys among the run's variables
 
-local Executor = class.new("Executor")
-
-local function of_run()
+-- What goes on in executors of the run: how many threads are at work, and what
+-- is to be told when none is any more.
+local function work_of_run()
   local variables = native_run.vars()
-  local self = variables[KEY]
-  if not self then
-    self = Executor()
-    self.most = math.min(32, (peer.cpus() or 1) + 4)
-    self.running, self.queue = 0, {}
-    variables[KEY] = self
+  local work = variables[WORK]
+  if not work then
+    work = { running = 0 }
+    variables[WORK] = work
   end
-  return self
+  return work
 end
 
-local function warn_of(self, seconds)
+-- What goes on in one of them: the same, and the jobs that have to wait.
+local function state_of(pool)
+  local variables = native_run.vars()
+  local state = variables[pool]
+  if not state then
+    state = { running = 0, queue = {} }
+    variables[pool] = state
+  end
+  return state
+end
+
+local function default_pool()
+  local variables = native_run.vars()
+  local pool = variables[DEFAULT]
+  if not pool then
+    pool = ThreadPoolExecutor({ thread_name_prefix = "asyncio" })
+    variables[DEFAULT] = pool
+  end
+  return pool
+end
+
+local function warn_of(work, seconds)
   io.stderr:write(("RuntimeWarning: the executor did not finish joining its "
-    .. "threads within %g seconds (%d at work)\n"):format(seconds, self.running))
+    .. "threads within %g seconds (%d at work)\n"):format(seconds, work.running))
 end
 
 -- Waits until nothing is at work; false when the time is over.
-local function wait(self, deadline)
-  while self.running > 0 do
-    self.idle = self.idle or Event()
+local function wait(work, deadline)
+  while work.running > 0 do
+    work.idle = work.idle or Event()
     local scope = scope_lib.move_on_at(deadline, function()
-      self.idle:wait()
+      work.idle:wait()
     end)
-    if scope.cancelled_caught then return self.running == 0 end
+    if scope.cancelled_caught then return work.running == 0 end
   end
   return true
 end
 
 -- The hidden task. A cancellation tells it that the run ends.
-local function keep(self)
+local function keep(work)
   local ends
-  while self.running > 0 do
-    local ok, in_time = errors.try(wait, self, ends or math.huge)
+  while work.running > 0 do
+    local ok, in_time = errors.try(wait, work, ends or math.huge)
     if not ok and not ends then
       ends = time.now() + PATIENCE
     elseif ok and not in_time then
-      warn_of(self, PATIENCE)
+      warn_of(work, PATIENCE)
       break
     end
   end
-  self.keeper, native_run.vars().executor_keeper = nil, nil
+  work.keeper, native_run.vars().executor_keeper = nil, nil
+end
+
+local function count(work, by)
+  work.running = work.running + by
+  if work.running == 0 and work.idle then
+    work.idle:set()
+    work.idle = nil
+  end
 end
 
 local start
 
 -- A thread is through.
-local function finish(self, call, settle)
-  self.running = self.running - 1
+local function finish(pool, call, settle)
+  local state = state_of(pool)
+  local next_job = table.remove(state.queue, 1)
+  if next_job then start(pool, next_job) end
+  count(state, -1)
+  count(work_of_run(), -1)
   door.current():expect(-1)
-  local next_job = table.remove(self.queue, 1)
-  if next_job then start(self, next_job) end
-  if self.running == 0 and self.idle then
-    self.idle:set()
-    self.idle = nil
-  end
   settle(call)
 end
 
 -- job: settle, variables, f, n and the arguments
-function start(self, job)
+function start(pool, job)
   local call = thread.submit("thread", job.variables, job.name, job.f,
     table.unpack(job, 1, job.n))
-  self.running = self.running + 1
+  local work = work_of_run()
+  count(state_of(pool), 1)
+  count(work, 1)
   door.current():expect(1)
-  if not self.keeper then
+  if not work.keeper then
     -- the run may end before its first step
-    self.keeper = thread.must_begin(task_lib.spawn({ name = "executor" }, keep,
-      self))
-    native_run.vars().executor_keeper = self.keeper -- not among all_tasks()
+    work.keeper = thread.must_begin(task_lib.spawn({ name = "executor" }, keep,
+      work))
+    native_run.vars().executor_keeper = work.keeper -- not among all_tasks()
   end
   call:desert()
-  call:at_end(function() finish(self, call, job.settle) end)
+  call:at_end(function() finish(pool, call, job.settle) end)
 end
 
-local function submit(settle, variables, f, ...)
-  local self = of_run()
-  if self.shut then
+local function submit(pool, settle, variables, f, ...)
+  if not pool and work_of_run().shut then
     error(errors.RuntimeError "Executor shutdown has been called", 0)
   end
-  local n = 0
-  for _ in pairs(self.queue) do n = n + 1 end
-  local job = table.pack(...)
+  pool = pool or default_pool()
+  if pool._shut then
+    error(errors.RuntimeError "cannot schedule new futures after shutdown", 0)
+  end
+  local state, job = state_of(pool), table.pack(...)
   job.settle, job.variables, job.f = settle, variables, f
-  job.name = "asyncio_" .. self.running + n
-  if self.running < self.most then
-    start(self, job)
+  job.name = ("%s_%d"):format(pool._prefix, state.running + #state.queue)
+  if state.running < pool._most then
+    start(pool, job)
   else
-    self.queue[#self.queue + 1] = job
+    state.queue[#state.queue + 1] = job
   end
 end
 
@@ -128,9 +156,9 @@ local function outcome_of(call)
   end)
 end
 
-local function future_of(loop, take, variables, f, ...)
+local function future_of(loop, pool, take, variables, f, ...)
   local future = futures.new(loop)
-  submit(function(call)
+  submit(pool, function(call)
     local ok, value = outcome_of(call)
     if future:done() then return end
     if ok then
@@ -145,9 +173,15 @@ end
 local function first_of(list) return list[1] end
 local function all_of(list) return list end
 
---- Calls a function in a worker thread: at most min(32, processors + 4) at a
---- time. Function, arguments and result are copied.
----@param pool nil the default executor: there is no other
+local function check_pool(pool)
+  if class.is(pool, ThreadPoolExecutor) then return end
+  error(errors.TypeError "executor must be ThreadPoolExecutor instance", 3)
+end
+
+--- Calls a function in a worker thread of an executor. Function, arguments and
+--- result are copied.
+---@param pool? asyncio.ThreadPoolExecutor nil: the default one, of at most
+---min(32, processors + 4) threads
 ---@param f function
 ---@param ... any its arguments
 ---@return asyncio.Future of its first result
@@ -155,23 +189,36 @@ local function all_of(list) return list end
 ---Raises: TypeError for another executor; RuntimeError after its shutdown.
 ---@usage local size = loop:run_in_executor(nil, measure, path):await()
 function Loop:run_in_executor(pool, f, ...)
-  if pool ~= nil then
-    error(errors.TypeError "executor must be nil: the default one", 2)
-  end
+  if pool ~= nil then check_pool(pool) end
   options.arg("run_in_executor", 2, f, "callable")
   self:_check_open()
-  return future_of(self, first_of, nil, f, ...)
+  return future_of(self, pool, first_of, nil, f, ...)
 end
 
---- Refuses: threads with Lua states are the only executor there is.
----@param pool any
+--- Has this executor take what names none.
+---@param pool asyncio.ThreadPoolExecutor
 ---Checkpoint: never.
----Raises: TypeError.
----@usage loop:set_default_executor(pool)
-function Loop:set_default_executor(pool) -- luacheck: ignore
-  error(errors.TypeError("executor must be ThreadPoolExecutor instance: there is "
-    .. "only the loop's own"), 2)
+---Raises: TypeError for another kind of executor.
+---@usage loop:set_default_executor(asyncio.ThreadPoolExecutor{ max_workers = 2 })
+function Loop:set_default_executor(pool)
+  check_pool(pool)
+  self:_check_open()
+  native_run.vars()[DEFAULT] = pool
 end
+
+--- Takes no more calls, and waits for those it has taken.
+---@param wait_for_it? boolean false: it does not wait
+---Checkpoint: where a thread is at work.
+---@usage pool:shutdown()
+function ThreadPoolExecutor:shutdown(wait_for_it)
+  options.arg("shutdown", 1, wait_for_it, "boolean?")
+  self._shut = true
+  if wait_for_it ~= false and native_run.active() then
+    wait(state_of(self), math.huge)
+  end
+end
+
+function ThreadPoolExecutor:__close() self:shutdown() end
 
 --- Waits for the threads of the default executor, which takes no more calls.
 ---@param timeout? number seconds; then it warns and waits no more
@@ -179,10 +226,10 @@ end
 ---@usage loop:shutdown_default_executor(5)
 function Loop:shutdown_default_executor(timeout) -- luacheck: ignore self
   options.arg("shutdown_default_executor", 1, timeout, "number?")
-  local self_executor = of_run()
-  self_executor.shut = true
+  work_of_run().shut = true
+  local state = state_of(default_pool())
   local deadline = timeout and time.now() + timeout or math.huge
-  if not wait(self_executor, deadline) then warn_of(self_executor, timeout) end
+  if not wait(state, deadline) then warn_of(state, timeout) end
 end
 
 --- Calls a function in a worker thread of the default executor, with a copy of
@@ -199,7 +246,7 @@ function executor.to_thread(f, ...)
   local fn, _, ctx = spec.parse("to_thread", 1, f)
   local variables = context_vars()
   if ctx then variables = ctx.vars end
-  local list = future_of(loop, all_of, variables, fn, ...):await()
+  local list = future_of(loop, nil, all_of, variables, fn, ...):await()
   return table.unpack(list, 1, list.n)
 end
 

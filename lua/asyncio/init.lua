@@ -34,7 +34,7 @@ local EXPORTS <const> = {
     "open_connection", "open_unix_connection", "start_server",
     "start_unix_server",
   },
-  ["asyncio.executor"] = { "to_thread" },
+  ["asyncio.executor"] = { "ThreadPoolExecutor", "to_thread" },
   ["asyncio.threadsafe"] = { "run_coroutine_threadsafe" },
   ["asyncio.subprocess"] = {
     "create_subprocess_exec", "create_subprocess_shell",

@@ -57,6 +57,67 @@ t.test("[AS-LOOP-18 D-51] the executor", {backend = "asyncio"}, function()
   t.ok(name:find "^asyncio_%d+$", name)
 end)
 
+-- Each job says that it is there and waits to be released.
+local function jobs_of(loop, pool, n)
+  local job = {inside = 0, most = 0, list = {}}
+  function job.enter() job.inside = job.inside + 1; job.most = math.max(job.most, job.inside) end
+  function job.leave() job.inside = job.inside - 1 end
+  for i = 1, n do
+    job.list[i] = loop:run_in_executor(pool, function(l, enter, leave)
+      local a = require "asyncio"
+      a.run_coroutine_threadsafe(enter, l):result()
+      a.run_coroutine_threadsafe(leave, l):result()
+      return require("threading").current_thread().name
+    end, loop, ref(job.enter), ref(job.leave))
+  end
+  return job
+end
+
+t.test("[AS-LOOP-18] an executor of one's own", {backend = "asyncio"}, function()
+  local loop = asyncio.get_running_loop()
+  local pool = asyncio.ThreadPoolExecutor{max_workers = 2, thread_name_prefix = "mine"}
+  local job = jobs_of(loop, pool, 8)
+  for i = 1, 8 do t.ok(job.list[i]:await():find "^mine_%d$") end
+  t.ok(job.most <= 2)
+  t.raises("boom", function()
+    loop:run_in_executor(pool, function() error("boom", 0) end):await()
+  end)
+  job = jobs_of(loop, pool, 5)
+  pool:shutdown()
+  t.eq(job.inside, 0)
+  for i = 1, 5 do t.ok(job.list[i]:done()) end
+  t.raises("cannot schedule new futures after shutdown", loop.run_in_executor, loop, pool, print)
+  t.raises("max_workers must be greater than 0", asyncio.ThreadPoolExecutor, {max_workers = 0})
+  t.raises("unknown option", asyncio.ThreadPoolExecutor, {workers = 1})
+end)
+
+t.test("[AS-LOOP-18 AS-LOOP-19] only a thread pool may be the default one", {backend = "asyncio"}, function()
+  local loop = asyncio.get_running_loop()
+  t.raises("executor must be ThreadPoolExecutor instance", loop.set_default_executor, loop, {})
+  loop:set_default_executor(asyncio.ThreadPoolExecutor{max_workers = 1, thread_name_prefix = "single"})
+  local job = jobs_of(loop, nil, 4)
+  for i = 1, 4 do t.ok(job.list[i]:await():find "^single_%d$") end
+  t.eq(job.most, 1)
+  t.ok(asyncio.to_thread(function() return require("threading").current_thread().name end):find "^single")
+  loop:shutdown_default_executor()
+  t.raises("Executor shutdown has been called", loop.run_in_executor, loop, nil, print)
+end)
+
+t.test("[AS-THR-02] a run waits for what its executors have, and a pool serves the next run", {backend = "asyncio", plain = true}, function()
+  local pool, list = asyncio.ThreadPoolExecutor{max_workers = 1}, nil
+  for _ = 1, 2 do
+    asyncio.run(function()
+      list = jobs_of(asyncio.get_running_loop(), pool, 3).list
+      t.eq(#asyncio.all_tasks(), 1)
+    end)
+    for i = 1, 3 do t.ok(list[i]:done()) end
+  end
+  do local _ <close> = pool end
+  t.raises("after shutdown", asyncio.run, function()
+    asyncio.get_running_loop():run_in_executor(pool, print)
+  end)
+end)
+
 t.test("[AS-LOOP-19] shutting the executor down", {backend = "asyncio"}, function()
   local loop = asyncio.get_running_loop()
   local future = loop:run_in_executor(nil, function()
