@@ -103,7 +103,8 @@ t.test("[AS-LOOP-18 AS-LOOP-19] only a thread pool may be the default one", {bac
   t.raises("Executor shutdown has been called", loop.run_in_executor, loop, nil, print)
 end)
 
-t.test("[AS-THR-02] a run waits for what its executors have, and a pool serves the next run", {backend = "asyncio", plain = true}, function()
+t.test("[AS-THR-02] a run waits for what its executors have, and a pool serves the next run",
+  {backend = "asyncio", plain = true}, function()
   local pool, list = asyncio.ThreadPoolExecutor{max_workers = 1}, nil
   for _ = 1, 2 do
     asyncio.run(function()
