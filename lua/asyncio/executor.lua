@@ -102,18 +102,31 @@ end
 
 local start
 
+-- What had to wait is copied only now: it may turn out that it cannot be. Nobody
+-- wants it any more where its future was cancelled.
+local function start_next(pool, queue)
+  local job = table.remove(queue, 1)
+  while job do
+    if not job.future:done() then
+      local ok, err = errors.try(start, pool, job)
+      if ok then return end
+      job.settle(nil, err)
+    end
+    job = table.remove(queue, 1)
+  end
+end
+
 -- A thread is through.
 local function finish(pool, call, settle)
   local state = state_of(pool)
-  local next_job = table.remove(state.queue, 1)
-  if next_job then start(pool, next_job) end
+  start_next(pool, state.queue)
   count(state, -1)
   count(work_of_run(), -1)
   door.current():expect(-1)
   settle(call)
 end
 
--- job: settle, variables, f, n and the arguments
+-- job: future, settle, variables, f, n and the arguments
 function start(pool, job)
   local call = thread.submit("thread", job.variables, job.name, job.f,
     table.unpack(job, 1, job.n))
@@ -131,7 +144,7 @@ function start(pool, job)
   call:at_end(function() finish(pool, call, job.settle) end)
 end
 
-local function submit(pool, settle, variables, f, ...)
+local function submit(pool, future, settle, variables, f, ...)
   if not pool and work_of_run().shut then
     error(errors.RuntimeError "Executor shutdown has been called", 0)
   end
@@ -140,7 +153,7 @@ local function submit(pool, settle, variables, f, ...)
     error(errors.RuntimeError "cannot schedule new futures after shutdown", 0)
   end
   local state, job = state_of(pool), table.pack(...)
-  job.settle, job.variables, job.f = settle, variables, f
+  job.future, job.settle, job.variables, job.f = future, settle, variables, f
   job.name = ("%s_%d"):format(pool._prefix, state.running + #state.queue)
   if state.running < pool._most then
     start(pool, job)
@@ -158,8 +171,9 @@ end
 
 local function future_of(loop, pool, take, variables, f, ...)
   local future = futures.new(loop)
-  submit(pool, function(call)
-    local ok, value = outcome_of(call)
+  submit(pool, future, function(call, err)
+    local ok, value = false, err
+    if call then ok, value = outcome_of(call) end
     if future:done() then return end
     if ok then
       future:set_result(take(value))

@@ -91,6 +91,21 @@ t.test("[AS-LOOP-18] an executor of one's own", {backend = "asyncio"}, function(
   t.raises("unknown option", asyncio.ThreadPoolExecutor, {workers = 1})
 end)
 
+t.test("[AS-LOOP-18] a job that is cancelled while it waits is not begun", {backend = "asyncio"}, function()
+  local loop, log = asyncio.get_running_loop(), t.log()
+  local pool = asyncio.ThreadPoolExecutor{max_workers = 1}
+  local list = {}
+  for i = 1, 3 do
+    list[i] = loop:run_in_executor(pool, function(l, add, n)
+      require("asyncio").run_coroutine_threadsafe(add, l, n):result()
+    end, loop, ref(log), i)
+  end
+  list[2]:cancel()
+  pool:shutdown()
+  t.eq(log.items, {1, 3})
+  t.eq({list[2]:cancelled(), list[3]:done()}, {true, true})
+end)
+
 t.test("[AS-LOOP-18 AS-LOOP-19] only a thread pool may be the default one", {backend = "asyncio"}, function()
   local loop = asyncio.get_running_loop()
   t.raises("executor must be ThreadPoolExecutor instance", loop.set_default_executor, loop, {})
