@@ -124,8 +124,11 @@ function BaseTransport:close()
   if self._closing then return end
   self._closing = true
   self:_stop_reading()
-  if self:get_write_buffer_size() == 0 then self:_finish(nil) end
+  if not self:_keeps_data() then self:_finish(nil) end
 end
+
+-- Whether something was written that the system has not taken yet.
+function BaseTransport:_keeps_data() return self:get_write_buffer_size() > 0 end
 
 --- Closes it at once: what was written and not yet sent is lost.
 ---Checkpoint: never.
@@ -141,13 +144,21 @@ end
 
 local QUIET <const> = { EPIPE = true, ECONNRESET = true, ECONNABORTED = true }
 
--- The connection cannot go on; that the other side went away is no report.
-function BaseTransport:_fatal(err, message)
-  if not (errors.isinstance(err, errors.OSError) and QUIET[err.code]) then
-    reports.call(self._loop, { message = message, exception = err,
-      transport = self, protocol = self._protocol })
-  end
+-- The connection cannot go on: a protocol has a bug, say.
+function BaseTransport:_broken(err, message)
+  reports.call(self._loop, { message = message, exception = err,
+    transport = self, protocol = self._protocol })
   self:_force_close(err)
+end
+
+-- The same where the system may have said so: its errors are for the protocol,
+-- and in debug mode a report, unless the other side just went away.
+function BaseTransport:_fatal(err, message)
+  if errors.isinstance(err, errors.OSError)
+    and (QUIET[err.code] or not self._loop._debug) then
+    return self:_force_close(err)
+  end
+  self:_broken(err, message)
 end
 
 -- Water marks ------------------------------------------------------------------

@@ -119,6 +119,9 @@ function Transport:get_write_buffer_size() return self._waiting end
 
 function Transport:_drop_buffer() self._queue, self._waiting = {}, 0 end
 
+-- Datagrams may be empty.
+function Transport:_keeps_data() return self._queue[1] ~= nil end
+
 local function same(a, b)
   if type(a) ~= "table" or type(b) ~= "table" then return a == b end
   return a[1] == b[1] and a[2] == b[2]

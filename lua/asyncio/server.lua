@@ -147,7 +147,8 @@ function Server:start_serving()
   require("asyncio.tasks").sleep(0)
 end
 
---- Accepts connections until it is cancelled, and is closed then.
+--- Accepts connections until it is cancelled. Then it is closed, and the last
+--- connection waited for, as `wait_closed` does.
 ---Checkpoint: always.
 ---Raises: RuntimeError when another task serves, or it is closed.
 ---@usage server:serve_forever()
@@ -164,6 +165,7 @@ function Server:serve_forever()
   self._forever = nil
   if ok then return end
   self:close()
+  self:wait_closed()
   errors.rethrow(err)
 end
 

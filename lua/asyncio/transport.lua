@@ -32,7 +32,7 @@ transports.Transport = Transport
 local function on_end(self)
   local ok, keep = errors.try(self._tell, self, "eof_received")
   if not ok then
-    self:_fatal(keep, "Fatal error: protocol.eof_received() call failed.")
+    self:_broken(keep, "Fatal error: protocol.eof_received() call failed.")
   elseif keep and not self._one_way then
     self._at_end = true -- there is no more to wait for
     self:_stop_reading()
@@ -54,7 +54,7 @@ local function read_ready(self)
   local ok
   ok, err = errors.try(self._tell, self, "data_received", data)
   if not ok then
-    self:_fatal(err, "Fatal error: protocol.data_received() call failed.")
+    self:_broken(err, "Fatal error: protocol.data_received() call failed.")
   end
 end
 
@@ -179,12 +179,13 @@ local function write_ready(self)
   end
 end
 
--- What `_send_now` answered to data, where nothing is kept.
+-- What `_send_now` answered to data, where nothing is kept. A protocol that writes
+-- when it hears that it may finds the watch of the piece before still there.
 local function sent(self, data, n, err)
   if n == true then return end
   if n == nil then return self:_fatal(err, BROKEN) end
   self._data, self._sent, self[1] = data, n, nil
-  self._writer = self._sock:_watch("write", write_ready, self)
+  self._writer = self._writer or self._sock:_watch("write", write_ready, self)
   self:_maybe_pause()
 end
 

@@ -5,6 +5,7 @@
 local base = require "asyncio.base"
 local errors = require "anyrun.errors"
 local handles = require "asyncio.handles"
+local reports = require "asyncio.reports"
 local task_lib = require "_anyrun.task"
 
 local wait, wake = task_lib.wait, task_lib.wake
@@ -105,11 +106,13 @@ function waiters.park(self)
   face._awaiting = nil
   if not ok then -- a cancellation that came when it was woken already
     forget(self, native)
+    reports.seen(self) -- an error it was woken by is not nobody's
     error(err, 0)
   end
   local refused = face._refused
   if not refused then return end
   face._refused = nil
+  reports.seen(self)
   error(errors.CancelledError(refused[1]), 0)
 end
 

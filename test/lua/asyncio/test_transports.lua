@@ -333,7 +333,7 @@ test("[AS-STR-13] a server starts, serves, closes, waits for its connections", f
   t.raises(RuntimeError, server.serve_forever, server)
 end)
 
-test("[AS-STR-13] serve_forever ends when it is cancelled, and closes", function()
+test("[AS-STR-13] serve_forever closes when it is cancelled, and waits for the last", function()
   local server = loop():create_server(recorder, HOST, 0, { start_serving = false })
   local port = server.sockets[1]:getsockname()[2]
   local task = asyncio.create_task(server.serve_forever, server)
@@ -342,11 +342,30 @@ test("[AS-STR-13] serve_forever ends when it is cancelled, and closes", function
   local _, client = loop():create_connection(recorder, HOST, port)
   while next(server._clients) == nil do asyncio.sleep(0) end
   task:cancel()
-  t.raises(asyncio.CancelledError, task.await, task)
+  asyncio.sleep(0)
   t.eq(server:is_serving(), false)
+  t.eq(task:done(), false)
   server:abort_clients()
-  server:wait_closed()
+  t.raises(asyncio.CancelledError, task.await, task)
+  t.eq(next(server._clients), nil)
   client.lost:await()
+end)
+
+test("[AS-STR-13] serve_forever that is cancelled twice waits no more", function()
+  local server = loop():create_server(recorder, HOST, 0)
+  local task = asyncio.create_task(server.serve_forever, server)
+  local transport, client = loop():create_connection(recorder, HOST,
+    server.sockets[1]:getsockname()[2])
+  while next(server._clients) == nil do asyncio.sleep(0) end
+  for _ = 1, 2 do
+    task:cancel()
+    asyncio.sleep(0)
+  end
+  t.raises(asyncio.CancelledError, task.await, task)
+  t.ok(next(server._clients))
+  transport:close()
+  client.lost:await()
+  server:wait_closed()
 end)
 
 test("[AS-STR-15 D-65] out of descriptors it is reported and tried again", { slow = true }, function()
