@@ -19,12 +19,12 @@ end
 
 -- Writes until it should not, each time it is told to; in the end: `finish`.
 local function source(finish)
-  local self = setmetatable({ log = {}, rounds = 0, written = 0 }, asyncio.Protocol)
-  function self:connection_made(transport)
+  local mine = setmetatable({ log = {}, rounds = 0, written = 0 }, asyncio.Protocol)
+  function mine:connection_made(transport)
     self.transport = transport
     self:more()
   end
-  function self:more()
+  function mine:more()
     if self.rounds == ROUNDS then return finish(self.transport) end
     self.rounds, self.paused = self.rounds + 1, false
     repeat
@@ -32,15 +32,15 @@ local function source(finish)
       self.written = self.written + #PIECE
     until self.paused
   end
-  function self:pause_writing()
+  function mine:pause_writing()
     self.paused = true
     self.log[#self.log + 1] = "pause"
   end
-  function self:resume_writing()
+  function mine:resume_writing()
     self.log[#self.log + 1] = "resume"
     self:more()
   end
-  return self
+  return mine
 end
 
 local function send_all(finish)
