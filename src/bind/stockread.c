@@ -16,6 +16,7 @@
 #include "bind/numeral.h"
 #include "bind/stockformat.h"
 #include "bind/stocklib.h"
+#include "host/interrupt.h"
 
 /* The formats of a call stand from `first` on; the file, then the gate, are
  * behind them. */
@@ -280,6 +281,16 @@ typedef enum {
   WAY_WAIT
 } way;
 
+/* Stock Lua reads, and may have to wait for the system. */
+static void await_input(lua_State *L, FILE *f) {
+  const ar_host *host = ar_host_of(L);
+  if (host->run != NULL || !host->listens || ar_cfile_look(f).n > 0 ||
+      !ar_cfile_can_wait(f))
+    return;
+  ar_cfile_flush_lines(stdout);
+  ar_interrupt_await_input(L, fileno(f));
+}
+
 /* The file is on top, the formats stand from `first` on. */
 static way find_way(lua_State *L, luaL_Stream *s, int first) {
   ar_gate *busy = ar_gate_find(L, ar_stock_shared(L), -1, AR_SIDE_READ);
@@ -296,6 +307,8 @@ static way find_way(lua_State *L, luaL_Stream *s, int first) {
     return WAY_WAIT;
   if (busy != NULL)
     ar_gate_put_back(busy); /* its task begins anew */
+  if (k != AR_FORMAT_WRONG)
+    await_input(L, s->f);
   return WAY_STOCK;
 }
 

@@ -6,9 +6,13 @@
  * (a worker thread's) never opens it.
  */
 
+#define _GNU_SOURCE /* ppoll */
+
 #include "host/interrupt.h"
 
+#include <errno.h>
 #include <lauxlib.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -84,6 +88,20 @@ void ar_interrupt_raise(lua_State *L) {
   signum = ar_interrupt_take();
   if (signum != 0)
     raise_here(L, run, signum);
+}
+
+void ar_interrupt_await_input(lua_State *L, int fd) {
+  struct pollfd poll = {fd, POLLIN, 0};
+  sigset_t ours, open;
+  (void)sigemptyset(&ours);
+  for (size_t i = 0; i < ar_countof(signals); i++)
+    (void)sigaddset(&ours, signals[i]);
+  (void)pthread_sigmask(SIG_BLOCK, &ours, &open);
+  while (shared.pending == 0 && ppoll(&poll, 1, NULL, &open) < 0 &&
+         errno == EINTR)
+    continue;
+  (void)pthread_sigmask(SIG_SETMASK, &open, NULL);
+  ar_interrupt_raise(L);
 }
 
 static void on_hook(lua_State *L, lua_Debug *ar) {

@@ -37,6 +37,11 @@ const volatile int *ar_interrupt_flag(void);
  * what is pending, where code that runs may be told. */
 void ar_interrupt_raise(lua_State *L);
 
+/* [-0, +0] Before a C function reads from the descriptor, in a thread without a
+ * run: wait until there is something. A signal that came a moment before the
+ * read began would be slept through. Raises what is pending. */
+void ar_interrupt_await_input(lua_State *L, int fd);
+
 /* Take the pending signal: its number, 0 if there is none. */
 int ar_interrupt_take(void);
 
