@@ -11,12 +11,12 @@ local readiness = require "asyncio.readiness"
 local socket = require "asyncio.socket"
 local transports = require "asyncio.transport"
 
-local concat, error, ipairs = table.concat, error, ipairs
-local pairs, require, tostring = pairs, require, tostring
+local concat, error, ipairs, math_type = table.concat, error, ipairs, math.type
+local pairs, require, tostring, type = pairs, require, tostring, type
 
 local connect = {}
 
-local STREAM <const> = "SOCK_STREAM"
+local STREAM <const>, PAIR <const> = "SOCK_STREAM", "{host, port} expected"
 
 --- The addresses of a host and port, in digits.
 ---@param host? string
@@ -35,6 +35,21 @@ function connect.addresses(host, port, opts, kind)
     error(errors.OSError "getaddrinfo() returned empty list", 0)
   end
   return entries
+end
+
+--- What is wrong with `{host, port}` as an option has it; nil: nothing.
+---@param value any
+---@return string?
+---Checkpoint: never.
+---@usage local KNOWN <const> = { local_addr = connect.is_address }
+function connect.is_address(value)
+  if type(value) ~= "table" then return PAIR end
+  local host, port = value[1], value[2]
+  if host ~= nil and type(host) ~= "string" then return PAIR end
+  if port == nil or type(port) == "string" or math_type(port) == "integer" then
+    return nil
+  end
+  return PAIR
 end
 
 -- Binds to the first of the local addresses of that family that will do.
@@ -194,17 +209,17 @@ end
 
 local CONNECTION <const> = with_tls {
   family = "string|integer?", proto = "string|integer?",
-  flags = "string|integer|table?", sock = socket._is_socket, local_addr = "table?",
+  flags = "string|integer|table?", sock = socket._is_socket, local_addr = connect.is_address,
   happy_eyeballs_delay = "number?", all_errors = "boolean?",
 }
 
-local function check_either(fname, host, port, sock)
-  if sock and (host or port) then
-    error(errors.ValueError(("%s: host/port and sock can not be specified at "
-      .. "the same time"):format(fname)), 4)
-  elseif not sock and not (host or port) then
-    error(errors.ValueError(fname
-      .. ": host and port was not specified and no sock specified"), 4)
+local function check_either(fname, what, given, sock)
+  if sock and given then
+    error(errors.ValueError(("%s: %s and sock can not be specified at the same time")
+      :format(fname, what)), 4)
+  elseif not sock and not given then
+    error(errors.ValueError(("%s: neither %s nor sock was specified"):format(fname,
+      what)), 4)
   end
 end
 
@@ -229,7 +244,7 @@ function Loop:create_connection(protocol_factory, host, port, opts)
   options.arg("create_connection", 2, host, "string?")
   options.arg("create_connection", 3, port, "integer|string?")
   opts = options.check("create_connection", opts, CONNECTION, 4)
-  check_either("create_connection", host, port, opts.sock)
+  check_either("create_connection", "host/port", host or port, opts.sock)
   if opts.happy_eyeballs_delay then
     require("anyrun.dial").check_delay(opts.happy_eyeballs_delay)
   end
@@ -256,7 +271,7 @@ function Loop:create_unix_connection(protocol_factory, path, opts)
   options.arg("create_unix_connection", 1, protocol_factory, "callable")
   options.arg("create_unix_connection", 2, path, "string?")
   opts = options.check("create_unix_connection", opts, UNIX_CONNECTION, 3)
-  check_either("create_unix_connection", path, nil, opts.sock)
+  check_either("create_unix_connection", "path", path, opts.sock)
   local tls = tls_of("create_unix_connection", opts)
   if opts.sock then
     socket._check_kind("create_unix_connection", opts.sock, STREAM, "AF_UNIX")

@@ -159,8 +159,14 @@ end
 
 -- The endpoint -----------------------------------------------------------------
 
+local function is_address(value)
+  if type(value) ~= "string" and connect.is_address(value) then
+    return "{host, port} or a path expected"
+  end
+end
+
 local ENDPOINT <const> = {
-  local_addr = "table|string?", remote_addr = "table|string?",
+  local_addr = is_address, remote_addr = is_address,
   family = "string|integer?", proto = "string|integer?",
   flags = "string|integer|table?", reuse_port = "boolean?",
   allow_broadcast = "boolean?", sock = socket._is_socket,

@@ -245,4 +245,25 @@ function Future:__tostring()
     futures.callbacks_text(self), site)
 end
 
+--- Waits for a future of its own in a list, until whoever has the list settles it.
+--- One that is cancelled is not left behind.
+---@param list asyncio.Future[]
+---@param loop asyncio.Loop
+---Checkpoint: always.
+---Raises: what the future is settled with.
+---@usage futures.wait_in(self._waiters, self._loop)
+function futures.wait_in(list, loop)
+  local waiter = futures.new(loop)
+  list[#list + 1] = waiter
+  local ok, err = base.try(waiter.await, waiter)
+  if ok then return end
+  for i = 1, #list do
+    if list[i] == waiter then
+      table.remove(list, i)
+      break
+    end
+  end
+  errors.rethrow(err)
+end
+
 return futures

@@ -41,6 +41,9 @@ local SERVER <const> = {
 -- The addresses of all hosts, each once.
 local function addresses(hosts, port, opts)
   if type(hosts) ~= "table" then hosts = { hosts or "" } end
+  if #hosts == 0 then
+    error(errors.ValueError "create_server: the list of hosts is empty", 3)
+  end
   local all, seen = {}, {}
   for _, host in ipairs(hosts) do
     local list = connect.addresses(host ~= "" and host or nil, port or 0, {
@@ -112,6 +115,9 @@ end
 function Loop:create_server(protocol_factory, host, port, opts)
   options.arg("create_server", 1, protocol_factory, "callable")
   options.arg("create_server", 2, host, "string|table?")
+  for _, each in ipairs(type(host) == "table" and host or {}) do
+    options.arg("create_server", 2, each, "string")
+  end
   options.arg("create_server", 3, port, "integer|string?")
   opts = options.check("create_server", opts, SERVER, 4)
   if (host or port) and opts.sock then

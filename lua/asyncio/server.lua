@@ -204,9 +204,7 @@ end
 ---@usage server:wait_closed()
 function Server:wait_closed()
   if self._closed and next(self._clients) == nil then return end
-  local waiter = futures.new(self._loop)
-  self._waiters[#self._waiters + 1] = waiter
-  waiter:await()
+  futures.wait_in(self._waiters, self._loop)
 end
 
 function Server:__close()

@@ -10,7 +10,7 @@ local reports = require "asyncio.reports"
 local StreamReader = require("asyncio.stream_reader").StreamReader
 local StreamWriter = require("asyncio.stream_writer").StreamWriter
 
-local error, ipairs, table = error, ipairs, table
+local error, ipairs = error, ipairs
 
 --- Feeds a reader, and knows of its writer what the transport tells.
 ---@class asyncio.StreamReaderProtocol : asyncio.Protocol
@@ -123,21 +123,11 @@ function ReaderProtocol:connection_lost(err)
   settle(closers, err)
 end
 
-local function forget(list, waiter)
-  for i = 1, #list do
-    if list[i] == waiter then return table.remove(list, i) end
-  end
-end
-
 function ReaderProtocol:_drain(loop)
   if self._closed then
     error(errors.OSError("Connection lost", { code = "ECONNRESET", errno = 104 }), 0)
   end
-  local waiter = futures.new(loop)
-  self._drainers[#self._drainers + 1] = waiter
-  local ok, err = base.try(waiter.await, waiter)
-  forget(self._drainers, waiter)
-  if not ok then error(err, 0) end
+  futures.wait_in(self._drainers, loop)
 end
 
 return { StreamReaderProtocol = ReaderProtocol }

@@ -118,9 +118,7 @@ function StreamWriter:wait_closed()
   if not self then colon(StreamWriter, "wait_closed") end
   local protocol = self._protocol
   if not protocol._closed then
-    local waiter = futures.new(self._loop)
-    protocol._closers[#protocol._closers + 1] = waiter
-    waiter:await()
+    futures.wait_in(protocol._closers, self._loop)
   elseif protocol._error ~= nil then
     errors.rethrow(protocol._error)
   end

@@ -61,6 +61,25 @@ local function connected(body)
   body(a, b)
 end
 
+test("an address, a host that is none is said at the caller's line", function()
+  local function bad_argument(what, name, ...)
+    local _, err = pcall(loop()[name], loop(), asyncio.Protocol, ...)
+    t.match(tostring(err), "bad argument #%d to '" .. name .. "' %(" .. what)
+  end
+  for _, bad in ipairs { "localhost", { 5 }, { "localhost", 1.5 } } do
+    bad_argument("option 'local_addr': {host, port} expected", "create_connection", HOST, 1,
+      { local_addr = bad })
+  end
+  for _, name in ipairs { "local_addr", "remote_addr" } do
+    bad_argument("option '" .. name .. "': {host, port} or a path expected",
+      "create_datagram_endpoint", { [name] = { {}, 1 } })
+  end
+  bad_argument("string expected, got number", "create_server", { HOST, 5 }, 0)
+  refused("list of hosts is empty", "create_server", asyncio.Protocol, {}, 0)
+  refused("neither path nor sock was specified", "create_unix_connection",
+    asyncio.Protocol)
+end)
+
 test("[AS-PRO-08] a call may follow one that was cancelled just before", function()
   connected(function(a, b)
     local task = asyncio.create_task(loop().sock_recv, loop(), a, 1024)

@@ -401,3 +401,25 @@ test("[AS-STR-13] a server with a backlog of none, or of too many, serves", func
     writer:close()
   end
 end)
+
+test("who waits for the end and is cancelled is forgotten, the others hear of it", function()
+  local server = asyncio.start_server(function(reader, writer)
+    reader:read()
+    writer:close()
+  end, HOST, 0)
+  local _, writer = asyncio.open_connection(HOST, port_of(server))
+  local waits = { [writer] = writer._protocol._closers, [server] = server._waiters }
+  local tasks = {}
+  for closable, list in pairs(waits) do
+    local patient = asyncio.create_task(closable.wait_closed, closable)
+    for _ = 1, 3 do
+      t.raises(asyncio.TimeoutError, asyncio.wait_for,
+        function() closable:wait_closed() end, 0.001)
+    end
+    t.eq(#list, 1)
+    tasks[#tasks + 1] = patient
+  end
+  writer:close()
+  server:close()
+  for _, task in ipairs(tasks) do task:await() end
+end)
