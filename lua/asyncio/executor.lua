@@ -39,12 +39,13 @@ local function work_of_run()
   return work
 end
 
--- What goes on in one of them: the same, and the jobs that have to wait.
+-- What goes on in one of them: the same, and the jobs that have to wait, from
+-- the `first` to the `last`.
 local function state_of(pool)
   local variables = native_run.vars()
   local state = variables[pool]
   if not state then
-    state = { running = 0, queue = {} }
+    state = { running = 0, queue = {}, first = 1, last = 0 }
     variables[pool] = state
   end
   return state
@@ -102,24 +103,34 @@ end
 
 local start
 
+local function enqueue(state, job)
+  state.last = state.last + 1
+  state.queue[state.last] = job
+end
+
+local function dequeue(state)
+  local first = state.first
+  local job = state.queue[first]
+  if job then state.queue[first], state.first = nil, first + 1 end
+  return job
+end
+
 -- What had to wait is copied only now: it may turn out that it cannot be. Nobody
 -- wants it any more where its future was cancelled.
-local function start_next(pool, queue)
-  local job = table.remove(queue, 1)
-  while job do
+local function start_next(pool, state)
+  for job in dequeue, state do
     if not job.future:done() then
       local ok, err = errors.try(start, pool, job)
       if ok then return end
       job.settle(nil, err)
     end
-    job = table.remove(queue, 1)
   end
 end
 
 -- A thread is through.
 local function finish(pool, call, settle)
   local state = state_of(pool)
-  start_next(pool, state.queue)
+  start_next(pool, state)
   count(state, -1)
   count(work_of_run(), -1)
   door.current():expect(-1)
@@ -154,11 +165,12 @@ local function submit(pool, future, settle, variables, f, ...)
   end
   local state, job = state_of(pool), table.pack(...)
   job.future, job.settle, job.variables, job.f = future, settle, variables, f
-  job.name = ("%s_%d"):format(pool._prefix, state.running + #state.queue)
+  job.name = ("%s_%d"):format(pool._prefix, state.running
+    + state.last - state.first + 1)
   if state.running < pool._most then
     start(pool, job)
   else
-    state.queue[#state.queue + 1] = job
+    enqueue(state, job)
   end
 end
 
