@@ -119,8 +119,8 @@ void ar_loop_poll(ar_loop *loop) {
  * several threads may have work, and this one would keep a processor from them;
  * or an event comes that nobody would see meanwhile. */
 static bool linger(ar_loop *loop, ar_time timeout) {
-  if (loop->expected != 1 || loop->mailbox == NULL ||
-      !ar_mailbox_linger(loop->mailbox, timeout))
+  if (loop->mailbox == NULL ||
+      !ar_mailbox_linger(loop->mailbox, timeout, loop->expected == 1))
     return false;
   ar_mailbox_empty(loop->mailbox);
   return true;

@@ -158,18 +158,18 @@ static void look(ar_mailbox *box, ar_time longest) {
   } while (oldest(box) == NULL && ar_clock_monotonic() < until);
 }
 
-static bool is_promising(ar_mailbox *box) {
+static bool is_promising(ar_mailbox *box, bool alone) {
   bool asked = box->asked;
   box->asked = false;
-  if (!asked || (box->luck == 0 && ++box->times < SELDOM))
+  if (!asked || !alone || (box->luck == 0 && ++box->times < SELDOM))
     return false;
   box->times = 0;
   return true;
 }
 
-bool ar_mailbox_linger(ar_mailbox *box, ar_time timeout) {
+bool ar_mailbox_linger(ar_mailbox *box, ar_time timeout, bool alone) {
   bool found;
-  if (!is_promising(box))
+  if (!is_promising(box, alone))
     return false;
   watch(box, true);
   look(box, timeout < LONGEST ? timeout : LONGEST);

@@ -51,8 +51,9 @@ void ar_mailbox_empty(ar_mailbox *box);
 AR_MUST_CHECK ar_err ar_mailbox_new(ar_loop *loop, ar_mailbox **out);
 
 /* Before the loop sleeps: look a little whether what was asked for is there
- * already. True: something is, and the loop was not woken for it. */
-bool ar_mailbox_linger(ar_mailbox *box, ar_time timeout);
+ * already, where that is alone what is waited for. True: something is, and the
+ * loop was not woken for it. */
+bool ar_mailbox_linger(ar_mailbox *box, ar_time timeout, bool alone);
 
 /* The loop goes: drop what is there, and the loop's own reference. */
 void ar_mailbox_close(ar_mailbox *box);
