@@ -3,11 +3,12 @@
  * travel; and, for what cannot go, where it was found.
  *
  * Modules, some fifty, are read anew in each walk that asks for a table: a
- * script may put what it likes into package.loaded. For functions of Lua, which
- * hardly ever are modules, those do that were read last, unless `require` has
- * loaded one since. Fields of modules are read when one is asked for that is
- * not known and modules were loaded since the last time; what was read is only
- * a hint, and looked up before it is used.
+ * script may put what it likes into package.loaded. They are read again where
+ * the walk itself has loaded one, by what a value has to say of its copy. For
+ * functions of Lua, which hardly ever are modules, those do that were read
+ * last, unless `require` has loaded one since. Fields of modules are read when
+ * one is asked for that is not known and modules were loaded since the last
+ * time; what was read is only a hint, and looked up before it is used.
  */
 
 #include "host/known.h"
@@ -60,7 +61,7 @@ void ar_known_begin(lua_State *L, ar_copier *c) {
 
 static void note_modules(lua_State *L, ar_copier *c) {
   uint32_t n;
-  if (c->modules_read)
+  if (c->modules_read && c->loads == ar_host_of(L)->loads)
     return;
   ar_ptrmap_clear(&c->modules);
   push_loaded(L, false);
